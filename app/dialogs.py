@@ -161,37 +161,34 @@ def ask_seeds(parent: QWidget) -> int:
     return count if chosen else 0
 
 
-def ask_holdings(parent: QWidget, preferences: Preferences) -> str:
-    """Ask for a file of holdings; "" where none was chosen."""
-    file, _kind = QFileDialog.getOpenFileName(
-        parent,
-        _tr("Read holdings"),
-        preferences.folder,
-        _tr("Holdings (*.csv *.txt);;All files (*)"),
-    )
-    return file
+def ask_file(parent: QWidget, preferences: Preferences, title: str, kinds: str = "") -> str:
+    """Ask for a file to read; "" when the user thinks better of it.
+
+    ``kinds`` are the kinds that are offered before all files, as "Dates (*.csv *.txt)"; its
+    folder is where the next question begins.
+    """
+    offered = f"{kinds};;{_tr('All files')} (*)" if kinds else ""
+    path, _kind = QFileDialog.getOpenFileName(parent, title, preferences.folder, offered)
+    if path:
+        preferences.folder = str(Path(path).parent)
+    return path
 
 
 def ask_open(parent: QWidget, preferences: Preferences, *, one: bool = False) -> list[str]:
     """Ask for whatever can be opened, or for one file of prices; empty when the user thinks
     better of it.
     """
-    prices, everything = f"{_tr('Prices')} ({_PRICES})", f"{_tr('All files')} (*)"
+    prices = f"{_tr('Prices')} ({_PRICES})"
     if one:
-        file, _kind = QFileDialog.getOpenFileName(
-            parent, _tr("Import prices"), preferences.folder, f"{prices};;{everything}"
-        )
-        files = [file] if file else []
-    else:
-        projects, networks = (
-            f"{_tr('Projects')} (*.candleproject)",
-            f"{_tr('Candlecast networks')} (*.candlecast)",
-        )
-        known = f"{_tr('Prices, projects and networks')} ({_PRICES} *.candleproject *.candlecast)"
-        kinds = ";;".join((known, prices, projects, networks, everything))
-        files, _kind = QFileDialog.getOpenFileNames(
-            parent, _tr("Open prices, a project or a network"), preferences.folder, kinds
-        )
+        file = ask_file(parent, preferences, _tr("Import prices"), prices)
+        return [file] if file else []
+    projects = f"{_tr('Projects')} (*.candleproject)"
+    networks = f"{_tr('Candlecast networks')} (*.candlecast)"
+    known = f"{_tr('Prices, projects and networks')} ({_PRICES} *.candleproject *.candlecast)"
+    kinds = ";;".join((known, prices, projects, networks, f"{_tr('All files')} (*)"))
+    files, _kind = QFileDialog.getOpenFileNames(
+        parent, _tr("Open prices, a project or a network"), preferences.folder, kinds
+    )
     if files:
         preferences.folder = str(Path(files[0]).parent)
     return files
@@ -199,24 +196,8 @@ def ask_open(parent: QWidget, preferences: Preferences, *, one: bool = False) ->
 
 def ask_network(parent: QWidget, preferences: Preferences) -> str:
     """Ask for the file of a saved network; "" when the user thinks better of it."""
-    kinds = _tr("Candlecast networks (*.candlecast);;All files (*)")
-    path, _kind = QFileDialog.getOpenFileName(
-        parent, _tr("Forecast with a saved network"), preferences.folder, kinds
-    )
-    if path:
-        preferences.folder = str(Path(path).parent)
-    return path
-
-
-def ask_dates(parent: QWidget, preferences: Preferences) -> str:
-    """Ask for a file of dates; "" when the user thinks better of it."""
-    kinds = _tr("Dates (*.csv *.txt *.tsv);;All files (*)")
-    path, _kind = QFileDialog.getOpenFileName(
-        parent, _tr("Mark the dates of a file"), preferences.folder, kinds
-    )
-    if path:
-        preferences.folder = str(Path(path).parent)
-    return path
+    kinds = _tr("Candlecast networks (*.candlecast)")
+    return ask_file(parent, preferences, _tr("Forecast with a saved network"), kinds)
 
 
 def ask_save_path(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMainWindow
@@ -15,11 +16,16 @@ from app.features.model.panel import ModelPanel
 from app.layout_presets import LayoutPresets
 from app.preferences import Preferences
 from app.session import Session
-from app.theme import Theme
+from app.theme import LIGHT, Theme
+from forecasting.errors import CandlecastError
 
 
 class FeatureController(QObject):
     """Controller of a feature; the window connects what every one of them has.
+
+    Parameters
+    ----------
+    context : FeatureContext
 
     Attributes
     ----------
@@ -44,6 +50,11 @@ class FeatureController(QObject):
     undo_offered = Signal()
     run_stored = Signal(str)
 
+    def __init__(self, context: FeatureContext) -> None:
+        super().__init__(context.window)
+        self._context, self._session = context, context.session
+        self._window, self._preferences = context.window, context.preferences
+
     @property
     def can_put_back(self) -> bool:
         """Whether there is a change that can be put back."""
@@ -62,6 +73,100 @@ class FeatureController(QObject):
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme; the panel in a dock takes them by itself."""
+
+    def _connect(self, command: str, do: Callable[[], object]) -> None:
+        """Call a function when a command is chosen."""
+        self._context.actions[command].triggered.connect(lambda _checked=False: do())
+
+    def _written(self, path: str | Path, write: Callable[[], object]) -> bool:
+        """Write a file and tell of it; False, with :attr:`refused`, where that fails."""
+        try:
+            write()
+        except CandlecastError as error:
+            self.refused.emit(error)
+            return False
+        self.notified.emit(self.tr("Wrote {file}.").format(file=Path(path).name), "")
+        return True
+
+
+class FeatureWindow(Protocol):
+    """A window of a feature: a QWidget that takes the colours of a theme."""
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        ...
+
+    def show(self) -> None:
+        """Show the window."""
+        ...
+
+    def raise_(self) -> None:
+        """Bring the window before the others."""
+        ...
+
+    def activateWindow(self) -> None:
+        """Give the window the keyboard."""
+        ...
+
+    def isVisible(self) -> bool:
+        """Return whether the window is open."""
+        ...
+
+
+WindowT = TypeVar("WindowT", bound=FeatureWindow)
+
+
+class WindowController(FeatureController, Generic[WindowT]):
+    """Controller of a window that is built when it is first opened.
+
+    Parameters
+    ----------
+    context : FeatureContext
+    command : str
+        The command that opens the window.
+
+    Attributes
+    ----------
+    shown : QWidget or None
+        The window, once it was opened.
+    """
+
+    def __init__(self, context: FeatureContext, command: str) -> None:
+        super().__init__(context)
+        self._theme = LIGHT
+        self.shown: WindowT | None = None
+        self._connect(command, self.show)
+
+    def show(self) -> None:
+        """Open the window, or bring it to the front, with what there is to show now."""
+        if self.shown is None:
+            self.shown = self._build()
+            self.shown.set_theme(self._theme)
+        self._refresh(self.shown)
+        self._bring(self.shown)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self._theme = theme
+        if self.shown is not None:
+            self.shown.set_theme(theme)
+
+    def _build(self) -> WindowT:
+        """Import the window, make it and connect it."""
+        raise NotImplementedError
+
+    def _refresh(self, shown: WindowT) -> None:
+        """Bring what there is to show into the window."""
+
+    def _refresh_idle(self, state: str) -> None:
+        """Refresh an open window once nothing runs; for :attr:`Session.state_changed`."""
+        if state == "idle" and self.shown is not None and self.shown.isVisible():
+            self._refresh(self.shown)
+
+    def _bring(self, window: FeatureWindow) -> None:
+        window.show()
+        window.raise_()
+        window.activateWindow()
 
 
 @dataclass(frozen=True, eq=False)

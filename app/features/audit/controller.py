@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QMainWindow
-
-from app.actions import Actions
 from app.features.audit.dialog import AuditDialog
-from app.features.backtest.panel import BacktestPanel
-from app.features.model.panel import ModelPanel
-from app.features.spec import FeatureController
-from app.session import Session
+from app.features.spec import FeatureContext, FeatureController
 from app.theme import Theme
 from forecasting import jobs
 from forecasting.errors import CandlecastError
@@ -21,38 +15,24 @@ class AuditController(FeatureController):
 
     Parameters
     ----------
-    window : QMainWindow
-    session : Session
-    model : ModelPanel
-        Has the settings.
-    backtest : BacktestPanel
-        Has a button.
-    actions : Actions
-        Has the command.
+    context : FeatureContext
 
     Attributes
     ----------
     dialog : AuditDialog
     """
 
-    def __init__(
-        self,
-        window: QMainWindow,
-        session: Session,
-        model: ModelPanel,
-        backtest: BacktestPanel,
-        actions: Actions,
-    ) -> None:
-        super().__init__(window)
-        self._session, self._model = session, model
-        self.dialog = AuditDialog(window)
+    def __init__(self, context: FeatureContext) -> None:
+        super().__init__(context)
+        self._model = context.model
+        self.dialog = AuditDialog(self._window)
         self.dialog.start_requested.connect(self.start)
-        self.dialog.stop_requested.connect(session.stop)
-        backtest.audit_requested.connect(self.start)
-        actions["audit"].triggered.connect(lambda _checked=False: self.start())
-        session.event_received.connect(self._show_event)
-        session.state_changed.connect(self._show_state)
-        session.list_changed.connect(self._show_state)
+        self.dialog.stop_requested.connect(self._session.stop)
+        context.panels["backtest"].audit_requested.connect(self.start)
+        self._connect("audit", self.start)
+        self._session.event_received.connect(self._show_event)
+        self._session.state_changed.connect(self._show_state)
+        self._session.list_changed.connect(self._show_state)
         self._show_state()
 
     def start(self) -> None:

@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from app.actions import Command
 from app.features.audit.controller import AuditController
-from app.features.spec import FeatureContext, FeatureSpec
-
-
-def _make_controller(context: FeatureContext) -> AuditController:
-    return AuditController(
-        context.window,
-        context.session,
-        context.model,
-        context.panels["backtest"],
-        context.actions,
-    )
-
+from app.features.spec import FeatureSpec
 
 AUDIT = FeatureSpec(
     "audit",
-    _make_controller,
+    AuditController,
     {
         "audit": Command(
             "&Audit for leaks…",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from app.features.spec import FeatureContext, FeatureController
-from app.theme import LIGHT, Theme
+from app.features.spec import FeatureContext, WindowController
+from app.theme import Theme
 from forecasting.config import SHAPES, ModelConfig, RunConfig, ShapeName, value_titles
 from forecasting.errors import ConfigError
 from forecasting.events import CellStates
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from app.features.cells.window import CellWindow, ShapesWindow
 
 
-class CellsController(FeatureController):
+class CellsController(WindowController["CellWindow"]):
     """Inside the cell, and the five shapes.
 
     Parameters
@@ -24,36 +24,24 @@ class CellsController(FeatureController):
 
     Attributes
     ----------
-    shown : CellWindow or None
     strip : ShapesWindow or None
-        The windows, once they were opened.
+        The window of the shapes, once it was opened.
     """
 
     def __init__(self, context: FeatureContext) -> None:
-        super().__init__(context.window)
-        self._context, self._session = context, context.session
-        self._theme = LIGHT
-        self.shown: CellWindow | None = None
+        super().__init__(context, "cells")
         self.strip: ShapesWindow | None = None
         self._drawn: CellStates | None = None
-        context.actions["cells"].triggered.connect(lambda _checked=False: self.show())
-        context.actions["shapes"].triggered.connect(lambda _checked=False: self.show_shapes())
+        self._connect("shapes", self.show_shapes)
         context.model.picture.clicked.connect(self.show)
         context.model.shapes_requested.connect(self.show_shapes)
         context.model.config_changed.connect(self._follow_form)
         self._session.frame_due.connect(self._follow)
 
-    def show(self) -> None:
-        """Open the window on the cells of the network that trains, or of the last one."""
-        if self.shown is None:
-            from app.features.cells.window import CellWindow
+    def _build(self) -> CellWindow:
+        from app.features.cells.window import CellWindow
 
-            self.shown = CellWindow(self._context.window)
-            self.shown.set_theme(self._theme)
-        self._draw()
-        self.shown.show()
-        self.shown.raise_()
-        self.shown.activateWindow()
+        return CellWindow(self._window)
 
     def show_shapes(self) -> None:
         """Open the strip of the five shapes."""
@@ -61,30 +49,26 @@ class CellsController(FeatureController):
             from app.features.cells.window import ShapesWindow
 
             titles = value_titles(ModelConfig.model_fields["shape"])
-            self.strip = ShapesWindow({name: titles[name] for name in SHAPES}, self._context.window)
+            self.strip = ShapesWindow({name: titles[name] for name in SHAPES}, self._window)
             self.strip.set_theme(self._theme)
             self.strip.chosen.connect(self._context.model.choose_shape)
         self._follow_form()
-        self.strip.show()
-        self.strip.raise_()
-        self.strip.activateWindow()
+        self._bring(self.strip)
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
-        self._theme = theme
-        for window in (self.shown, self.strip):
-            if window is not None:
-                window.set_theme(theme)
+        super().set_theme(theme)
+        if self.strip is not None:
+            self.strip.set_theme(theme)
 
     def _follow(self) -> None:
-        visible = self.shown is not None and self.shown.isVisible()
-        if visible and self._session.seen.cells is not self._drawn:
-            self._draw()
+        shown = self.shown
+        if shown and shown.isVisible() and self._session.seen.cells is not self._drawn:
+            self._refresh(shown)
 
-    def _draw(self) -> None:
+    def _refresh(self, shown: CellWindow) -> None:
         from app.lessons.pictures import inside
 
-        assert self.shown is not None
         seen = self._session.seen
         self._drawn = seen.cells
         if seen.cells is None:
@@ -95,7 +79,7 @@ class CellsController(FeatureController):
             text = self.tr("{name}, epoch {epoch}. {summary}").format(
                 name=seen.name, epoch=seen.cells.epoch, summary=picture.summary
             )
-        self.shown.show_picture(picture, text)
+        shown.show_picture(picture, text)
 
     def _follow_form(self) -> None:
         if self.strip is not None:

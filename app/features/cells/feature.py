@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from app.actions import Command
 from app.features.cells.controller import CellsController
-from app.features.spec import FeatureContext, FeatureController, FeatureSpec
-
-
-def _make_controller(context: FeatureContext) -> FeatureController:
-    return CellsController(context)
-
+from app.features.spec import FeatureSpec
 
 CELLS = FeatureSpec(
     "cells",
-    _make_controller,
+    CellsController,
     {
         "cells": Command(
             "Inside the &cell…",

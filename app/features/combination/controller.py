@@ -7,17 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtWidgets import QFileDialog, QMainWindow
 
-from app.actions import Actions
 from app.background import Failure, Job
 from app.charts.plot import Columns
+from app.dialogs import ask_file
 from app.features.combination.dialog import CombinationDialog
-from app.features.model.panel import ModelPanel
-from app.features.spec import FeatureController
+from app.features.spec import FeatureContext, FeatureController
 from app.model_titles import model_title
-from app.preferences import Preferences
-from app.session import Session
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.events import Event, Progress, RunResult
@@ -42,35 +38,21 @@ class CombinationController(FeatureController):
 
     Parameters
     ----------
-    window : QMainWindow
-    session : Session
-    model : ModelPanel
-        Has the settings.
-    actions : Actions
-    preferences : Preferences
-        Remembers the folder of files.
+    context : FeatureContext
     """
 
-    def __init__(
-        self,
-        window: QMainWindow,
-        session: Session,
-        model: ModelPanel,
-        actions: Actions,
-        preferences: Preferences,
-    ) -> None:
-        super().__init__(window)
-        self._window, self._session, self._model = window, session, model
-        self._preferences = preferences
+    def __init__(self, context: FeatureContext) -> None:
+        super().__init__(context)
+        self._model = context.model
         self._files: list[str] = []
         self.result: RunResult | None = None
-        self.dialog = CombinationDialog(window)
+        self.dialog = CombinationDialog(self._window)
         self.dialog.combine_requested.connect(self.combine)
         self.dialog.stop_requested.connect(self.stop)
         self.dialog.journal_requested.connect(self.enter_journal)
         self.dialog.file_requested.connect(self._ask_file)
         self.dialog.finished.connect(lambda _result: self.stop())
-        actions["combine"].triggered.connect(lambda _checked=False: self.open_dialog())
+        self._connect("combine", self.open_dialog)
 
     def open_dialog(self) -> None:
         """Show the models that can be combined now."""
@@ -169,9 +151,7 @@ class CombinationController(FeatureController):
         self.dialog.show_message(f"{failure.message} {failure.hint}".strip())
 
     def _ask_file(self) -> None:
-        path, _kind = QFileDialog.getOpenFileName(
-            self.dialog, self.tr("Add a saved network"), self._preferences.folder
-        )
+        path = ask_file(self.dialog, self._preferences, self.tr("Add a saved network"))
         if path:
             self.add_file(path)
 

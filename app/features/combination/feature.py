@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from app.actions import Command
 from app.features.combination.controller import CombinationController
-from app.features.spec import FeatureContext, FeatureSpec
-
-
-def _make_controller(context: FeatureContext) -> CombinationController:
-    return CombinationController(
-        context.window, context.session, context.model, context.actions, context.preferences
-    )
-
+from app.features.spec import FeatureSpec
 
 COMBINATION = FeatureSpec(
     "combination",
-    _make_controller,
+    CombinationController,
     {
         "combine": Command(
             "Com&bine models…",

@@ -5,11 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QFileDialog
-
-from app.features.spec import FeatureContext, FeatureController
-from app.theme import LIGHT, Theme
-from forecasting.errors import CandlecastError
+from app.dialogs import ask_save_path
+from app.features.spec import FeatureContext, WindowController
 
 if TYPE_CHECKING:
     from app.features.comparison.window import ComparisonWindow
@@ -18,46 +15,27 @@ if TYPE_CHECKING:
 _WIDE, _ROW = 11.0, 2.8
 
 
-class ComparisonController(FeatureController):
+class ComparisonController(WindowController["ComparisonWindow"]):
     """Two trainings side by side.
 
     Parameters
     ----------
     context : FeatureContext
-
-    Attributes
-    ----------
-    shown : ComparisonWindow or None
-        The window, once it was opened.
     """
 
     def __init__(self, context: FeatureContext) -> None:
-        super().__init__(context.window)
-        self._context, self._session = context, context.session
-        self._theme = LIGHT
-        self.shown: ComparisonWindow | None = None
-        action = context.actions["compare_trainings"]
-        action.triggered.connect(lambda _checked=False: self.show())
-        self._session.state_changed.connect(self._follow)
+        super().__init__(context, "compare_trainings")
+        self._session.state_changed.connect(self._refresh_idle)
 
-    def show(self) -> None:
-        """Open the window with the last two trainings."""
-        if self.shown is None:
-            from app.features.comparison.window import ComparisonWindow
+    def _build(self) -> ComparisonWindow:
+        from app.features.comparison.window import ComparisonWindow
 
-            self.shown = ComparisonWindow(self._context.window)
-            self.shown.set_theme(self._theme)
-            self.shown.export_requested.connect(self._ask_export)
-        self.shown.show_trainings(self._session.earlier)
-        self.shown.show()
-        self.shown.raise_()
-        self.shown.activateWindow()
+        shown = ComparisonWindow(self._window)
+        shown.export_requested.connect(self._ask_export)
+        return shown
 
-    def set_theme(self, theme: Theme) -> None:
-        """Take the colours of a theme."""
-        self._theme = theme
-        if self.shown is not None:
-            self.shown.set_theme(theme)
+    def _refresh(self, shown: ComparisonWindow) -> None:
+        shown.show_trainings(self._session.earlier)
 
     def export(self, path: str | Path) -> bool:
         """Write the picture of both trainings; False, with words, where that fails."""
@@ -70,23 +48,12 @@ class ComparisonController(FeatureController):
         dark = self._theme.is_dark
         size = (_WIDE, _ROW * rows + 0.8)
         look = Look(size, theme="dark" if dark else "light", footer=False)
-        try:
-            write(path, None, chart=view, title=view.picture.title, look=look)
-        except CandlecastError as error:
-            self.refused.emit(error)
-            return False
-        self.notified.emit(self.tr("Wrote {file}.").format(file=Path(path).name), "")
-        return True
-
-    def _follow(self, state: str) -> None:
-        if state == "idle" and self.shown is not None and self.shown.isVisible():
-            self.shown.show_trainings(self._session.earlier)
+        return self._written(
+            path, lambda: write(path, None, chart=view, title=view.picture.title, look=look)
+        )
 
     def _ask_export(self) -> None:
-        start = str(Path(self._context.preferences.folder) / "two-trainings.png")
-        kinds = "PNG (*.png);;SVG (*.svg);;PDF (*.pdf)"
-        title = self.tr("Export the picture")
-        path, _kind = QFileDialog.getSaveFileName(self.shown, title, start, kinds)
+        title, kinds = self.tr("Export the picture"), {".png": "PNG", ".svg": "SVG", ".pdf": "PDF"}
+        path = ask_save_path(self._window, self._preferences, title, "two-trainings", kinds)
         if path:
-            self._context.preferences.folder = str(Path(path).parent)
             self.export(path)

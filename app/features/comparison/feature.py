@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from app.actions import Command
 from app.features.comparison.controller import ComparisonController
-from app.features.spec import FeatureContext, FeatureController, FeatureSpec
-
-
-def _make_controller(context: FeatureContext) -> FeatureController:
-    return ComparisonController(context)
-
+from app.features.spec import FeatureSpec
 
 COMPARISON = FeatureSpec(
     "comparison",
-    _make_controller,
+    ComparisonController,
     {
         "compare_trainings": Command(
             "&Compare two trainings…",

@@ -61,7 +61,8 @@ class DatesController(QObject):
 
     def ask_file(self) -> None:
         """Ask for a file and mark its dates."""
-        path = dialogs.ask_dates(self._window, self._preferences)
+        title, kinds = self.tr("Mark the dates of a file"), self.tr("Dates (*.csv *.txt *.tsv)")
+        path = dialogs.ask_file(self._window, self._preferences, title, kinds)
         if path:
             self.open(Path(path))
 

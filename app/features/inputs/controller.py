@@ -6,16 +6,11 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QFileDialog, QMainWindow
-
-from app.actions import Actions
 from app.background import Failure
+from app.dialogs import ask_file
 from app.features.inputs.dialog import InputsDialog, listed
 from app.features.inputs.explanation import ExplanationDialog
-from app.features.model.panel import ModelPanel
-from app.features.spec import FeatureController
-from app.preferences import Preferences
-from app.session import Session
+from app.features.spec import FeatureContext, FeatureController
 from app.theme import Theme
 from forecasting import jobs
 from forecasting.attribution import Ablated, Explained
@@ -28,7 +23,7 @@ if TYPE_CHECKING:
     from forecasting.training import TrainedNetwork
 
 _CANDIDATES, _WHY = "inputs-candidates", "explain"
-_FILES = "Tables (*.csv *.tsv *.txt *.xlsx *.parquet *.json *.gz *.zip);;All files (*)"
+_FILES = "Tables (*.csv *.tsv *.txt *.xlsx *.parquet *.json *.gz *.zip)"
 
 
 class InputsController(FeatureController):
@@ -36,35 +31,20 @@ class InputsController(FeatureController):
 
     Parameters
     ----------
-    window : QMainWindow
-    session : Session
-    model : ModelPanel
-        Has the settings, and a button.
-    actions : Actions
-    preferences : Preferences
-        Remembers the folder of files.
-
+    context : FeatureContext
     """
 
-    def __init__(
-        self,
-        window: QMainWindow,
-        session: Session,
-        model: ModelPanel,
-        actions: Actions,
-        preferences: Preferences,
-    ) -> None:
-        super().__init__(window)
-        self._session, self._model, self._preferences = session, model, preferences
-        self._theme: Theme | None = None
+    def __init__(self, context: FeatureContext) -> None:
+        super().__init__(context)
+        self._model = context.model
         self._sources: tuple[str, ...] = ()
-        self.dialog = InputsDialog(window)
-        self.explanation = ExplanationDialog(window)
+        self.dialog = InputsDialog(self._window)
+        self.explanation = ExplanationDialog(self._window)
         self.dialog.file_requested.connect(self._ask_file)
         self.dialog.accepted.connect(self._take)
-        model.inputs_requested.connect(self.choose)
-        actions["inputs"].triggered.connect(lambda _checked=False: self.choose())
-        actions["explain"].triggered.connect(lambda _checked=False: self.explain())
+        self._model.inputs_requested.connect(self.choose)
+        self._connect("inputs", self.choose)
+        self._connect("explain", self.explain)
 
     def choose(self) -> None:
         """Open the list of columns of what is checked, with what the settings read already."""
@@ -137,9 +117,7 @@ class InputsController(FeatureController):
 
     def _ask_file(self) -> None:
         title = self.tr("Add a file of columns")
-        path, _kind = QFileDialog.getOpenFileName(
-            self.dialog, title, str(self._preferences.folder), _FILES
-        )
+        path = ask_file(self.dialog, self._preferences, title, _FILES)
         if path:
             self.add_source(path)
 

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from app.actions import Command
 from app.features.inputs.controller import InputsController
-from app.features.spec import FeatureContext, FeatureSpec
-
-
-def _make_controller(context: FeatureContext) -> InputsController:
-    return InputsController(
-        context.window, context.session, context.model, context.actions, context.preferences
-    )
-
+from app.features.spec import FeatureSpec
 
 INPUTS = FeatureSpec(
     "inputs",
-    _make_controller,
+    InputsController,
     {
         "inputs": Command(
             "Choose &inputs…",

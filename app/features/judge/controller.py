@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFileDialog, QMainWindow
 
-from app.actions import Actions
+from app.dialogs import ask_file, ask_save_path
 from app.features.evaluation.controller import EvaluationController
 from app.features.judge.actual_prices import prices_within, shows
-from app.features.spec import FeatureController
-from app.preferences import Preferences
-from app.session import Session
+from app.features.spec import FeatureContext, FeatureController
 from app.theme import Theme
 from forecasting import jobs
 from forecasting.errors import CandlecastError
@@ -35,13 +31,7 @@ class JudgeController(FeatureController):
 
     Parameters
     ----------
-    window : QMainWindow
-    session : Session
-        Runs the jobs; its checked series are the prices that may judge.
-    actions : Actions
-        Has the command.
-    preferences : Preferences
-        Remembers the folder.
+    context : FeatureContext
 
     Attributes
     ----------
@@ -53,16 +43,13 @@ class JudgeController(FeatureController):
 
     day_requested = Signal(object, object)
 
-    def __init__(
-        self, window: QMainWindow, session: Session, actions: Actions, preferences: Preferences
-    ) -> None:
-        super().__init__(window)
-        self._window, self._session, self._preferences = window, session, preferences
+    def __init__(self, context: FeatureContext) -> None:
+        super().__init__(context)
         self._theme: Theme | None = None
         self.dialog: JudgeDialog | None = None
         self._shown: JudgementWindow | None = None
-        actions["judge"].triggered.connect(lambda _checked=False: self.ask())
-        actions["judgement"].triggered.connect(lambda _checked=False: self.show_last())
+        self._connect("judge", self.ask)
+        self._connect("judgement", self.show_last)
 
     @property
     def shown(self) -> JudgementWindow:
@@ -90,11 +77,8 @@ class JudgeController(FeatureController):
     def ask(self) -> None:
         """Ask for a file of forecasts."""
         kinds = self.tr("Forecasts (*.csv *.tsv *.txt *.json *.jsonl *.parquet *.xlsx *.feather)")
-        path, _kind = QFileDialog.getOpenFileName(
-            self._window, self.tr("Judge forecasts"), self._preferences.folder, f"{kinds};;(*)"
-        )
+        path = ask_file(self._window, self._preferences, self.tr("Judge forecasts"), kinds)
         if path:
-            self._preferences.folder = str(Path(path).parent)
             self.open(path)
 
     def open(self, path: str) -> None:
@@ -197,31 +181,17 @@ class JudgeController(FeatureController):
         self._window.activateWindow()
         return True
 
-    def _written(self, path: str | Path, write: Callable[[], None]) -> bool:
-        try:
-            write()
-        except CandlecastError as error:
-            self.refused.emit(error)
-            return False
-        self.notified.emit(self.tr("Wrote {file}.").format(file=Path(path).name), "")
-        return True
-
     def _ask_report(self) -> None:
-        path = self._ask_file(self.tr("Save the report"), "judgement.html", "HTML (*.html)")
+        title, kinds = self.tr("Save the report"), {".html": "HTML"}
+        path = ask_save_path(self.shown, self._preferences, title, "judgement", kinds)
         if path:
             self.save_report(path)
 
     def _ask_export(self) -> None:
-        path = self._ask_file(
-            self.tr("Export forecasts"), "forecasts.csv", "CSV (*.csv);;Parquet (*.parquet)"
-        )
+        title, kinds = self.tr("Export forecasts"), {".csv": "CSV", ".parquet": "Parquet"}
+        path = ask_save_path(self.shown, self._preferences, title, "forecasts", kinds)
         if path:
             self.export(path)
-
-    def _ask_file(self, title: str, name: str, kinds: str) -> str:
-        start = str(Path(self._preferences.folder) / name)
-        path, _kind = QFileDialog.getSaveFileName(self.shown, title, start, kinds)
-        return path
 
     def _read(self, path: str, options: ForecastOptions) -> None:
         assert self.dialog is not None

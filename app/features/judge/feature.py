@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from app.actions import Command
 from app.features.judge.controller import JudgeController
-from app.features.spec import FeatureContext, FeatureSpec
-
-
-def _make_controller(context: FeatureContext) -> JudgeController:
-    return JudgeController(context.window, context.session, context.actions, context.preferences)
-
+from app.features.spec import FeatureSpec
 
 JUDGE = FeatureSpec(
     "judge",
-    _make_controller,
+    JudgeController,
     {
         "judge": Command(
             "&Judge forecasts…",

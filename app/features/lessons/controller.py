@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QFileDialog
-
 from app.background import Failure, Task
-from app.features.spec import FeatureContext, FeatureController
-from app.theme import LIGHT, Theme
+from app.dialogs import ask_save_path
+from app.features.spec import FeatureContext, WindowController
 from forecasting.config import RunConfig
-from forecasting.errors import CandlecastError, ConfigError
+from forecasting.errors import ConfigError
 from forecasting.events import Progress
 
 if TYPE_CHECKING:
@@ -32,52 +30,32 @@ class _Own:
     selected: tuple[str, str] | None
 
 
-class LessonController(FeatureController):
+class LessonController(WindowController["LessonWindow"]):
     """The lessons of a window.
 
     Parameters
     ----------
     context : FeatureContext
-
-    Attributes
-    ----------
-    shown : LessonWindow or None
-        The window of the lessons while it is open.
     """
 
     def __init__(self, context: FeatureContext) -> None:
-        super().__init__(context.window)
-        self._context, self._session = context, context.session
-        self._theme = LIGHT
-        self.shown: LessonWindow | None = None
+        super().__init__(context, "lessons")
         self._own: _Own | None = None
         self._task: Task | None = None
         self._number, self._count = 0, 0
-        context.actions["lessons"].triggered.connect(lambda _checked=False: self.show())
         self._session.state_changed.connect(self._follow_state)
 
-    def show(self) -> None:
-        """Open the window of the lessons, or bring it to the front."""
-        if self.shown is None:
-            from app.features.lessons.window import LessonWindow
-            from app.lessons.lesson import read_all
+    def _build(self) -> LessonWindow:
+        from app.features.lessons.window import LessonWindow
+        from app.lessons.lesson import read_all
 
-            self.shown = LessonWindow(read_all(), self._context.window)
-            self.shown.set_theme(self._theme)
-            self.shown.start_requested.connect(self.start)
-            self.shown.stop_requested.connect(self.stop)
-            self.shown.export_requested.connect(self._ask_export)
-            self.shown.task_checked.connect(self.check_task)
-            self.shown.closed.connect(self._closed)
-        self.shown.show()
-        self.shown.raise_()
-        self.shown.activateWindow()
-
-    def set_theme(self, theme: Theme) -> None:
-        """Take the colours of a theme."""
-        self._theme = theme
-        if self.shown is not None:
-            self.shown.set_theme(theme)
+        shown = LessonWindow(read_all(), self._window)
+        shown.start_requested.connect(self.start)
+        shown.stop_requested.connect(self.stop)
+        shown.export_requested.connect(self._ask_export)
+        shown.task_checked.connect(self.check_task)
+        shown.closed.connect(self._closed)
+        return shown
 
     def start(self, number: int) -> None:
         """Load the sample of a lesson, set all fields, and run its trainings."""
@@ -121,15 +99,9 @@ class LessonController(FeatureController):
         from forecasting.files.atomic import atomic_write
 
         run = self.shown.run if self.shown is not None else None
-        if run is None:
-            return False
-        try:
-            atomic_write(Path(path), page_of(run))
-        except CandlecastError as error:
-            self.refused.emit(error)
-            return False
-        self.notified.emit(self.tr("Wrote {file}.").format(file=Path(path).name), "")
-        return True
+        return run is not None and self._written(
+            path, lambda: atomic_write(Path(path), page_of(run))
+        )
 
     def _hear(self, event: object) -> None:
         from app.lessons.run import LessonFinished, LessonTrainingStarted
@@ -232,11 +204,7 @@ class LessonController(FeatureController):
         run = self.shown.run
         if run is None:
             return
-        folder = Path(self._context.preferences.folder)
-        name = str(folder / f"lesson{run.lesson.number}.html")
-        path, _kind = QFileDialog.getSaveFileName(
-            self.shown, self.tr("Save the lesson"), name, "HTML (*.html)"
-        )
+        title, stem = self.tr("Save the lesson"), f"lesson{run.lesson.number}"
+        path = ask_save_path(self.shown, self._preferences, title, stem, {".html": "HTML"})
         if path:
-            self._context.preferences.folder = str(Path(path).parent)
             self.export(path)

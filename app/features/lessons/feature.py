@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from app.actions import Command
 from app.features.lessons.controller import LessonController
-from app.features.spec import FeatureContext, FeatureController, FeatureSpec
-
-
-def _make_controller(context: FeatureContext) -> FeatureController:
-    return LessonController(context)
-
+from app.features.spec import FeatureSpec
 
 LESSON = FeatureSpec(
     "lessons",
-    _make_controller,
+    LessonController,
     {
         "lessons": Command(
             "&Lessons…",

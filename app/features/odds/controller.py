@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PySide6.QtCore import QTimer
 
-from app.actions import Actions
 from app.background import Failure, Job
 from app.charts.level_lines import LevelLine
 from app.charts.plot import Columns
-from app.charts.price import PriceChart
 from app.features.odds.lines import MOST_LINES, OddsLine, OddsLines
 from app.features.odds.panel import OddsPanel
 from app.features.odds.words import (
@@ -23,10 +21,8 @@ from app.features.odds.words import (
     odds_table,
     price_odds,
 )
-from app.features.spec import FeatureController
-from app.layout_presets import LayoutPresets
+from app.features.spec import FeatureContext, FeatureController
 from app.model_titles import model_title
-from app.session import Session
 from forecasting.config import RunConfig
 from forecasting.events import Event, ForecastMade, RunFinished
 from forecasting.series import Floats, Forecast, Panel, PriceSeries
@@ -60,11 +56,7 @@ class OddsController(FeatureController):
 
     Parameters
     ----------
-    session : Session
-    chart : PriceChart
-    panel : OddsPanel
-    presets : LayoutPresets
-    actions : Actions
+    context : FeatureContext
 
     Attributes
     ----------
@@ -72,17 +64,12 @@ class OddsController(FeatureController):
         What a project holds.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        chart: PriceChart,
-        panel: OddsPanel,
-        presets: LayoutPresets,
-        actions: Actions,
-    ) -> None:
-        super().__init__(panel)
-        self._session, self._chart, self._panel, self._presets = session, chart, panel, presets
-        self._dock = presets.docks["odds"]
+    def __init__(self, context: FeatureContext) -> None:
+        super().__init__(context)
+        session, chart, panel = self._session, context.chart, context.panels["odds"]
+        self._chart, self._presets = chart, context.presets
+        self._panel: OddsPanel = panel
+        self._dock = context.presets.docks["odds"]
         self.kept = OddsLines()
         self._before: OddsLines | None = None
         self._dragged: OddsLines | None = None
@@ -101,7 +88,7 @@ class OddsController(FeatureController):
         panel.renamed.connect(self._rename)
         panel.until_changed.connect(lambda steps: self._date_dragged(steps, True))
         panel.drawn_changed.connect(self._show_paths)
-        actions["add_line"].triggered.connect(lambda _checked=False: self.add_line())
+        self._connect("add_line", self.add_line)
         session.event_received.connect(self._show_event)
         session.selected_changed.connect(self._soon.start)
         session.list_changed.connect(self._soon.start)

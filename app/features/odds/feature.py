@@ -5,22 +5,11 @@ from __future__ import annotations
 from app.actions import Command
 from app.features.odds.controller import OddsController
 from app.features.odds.panel import OddsPanel
-from app.features.spec import FeatureContext, FeatureSpec
-
-
-def _make_controller(context: FeatureContext) -> OddsController:
-    return OddsController(
-        context.session,
-        context.chart,
-        context.panels["odds"],
-        context.presets,
-        context.actions,
-    )
-
+from app.features.spec import FeatureSpec
 
 ODDS = FeatureSpec(
     "odds",
-    _make_controller,
+    OddsController,
     {
         "add_line": Command(
             "Add &line of odds",

@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtWidgets import QMainWindow
 
 from app import dialogs
 from app.background import Failure, Job
 from app.features.portfolio.holding import MOST_HELD, Holding
 from app.features.portfolio.panel import PortfolioPanel
-from app.features.spec import FeatureController
+from app.features.spec import FeatureContext, FeatureController
 from app.model_titles import model_title
-from app.preferences import Preferences
-from app.session import Session
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.events import Event, Progress
@@ -49,10 +46,7 @@ class PortfolioController(FeatureController):
 
     Parameters
     ----------
-    window : QMainWindow
-    session : Session
-    panel : PortfolioPanel
-    preferences : Preferences
+    context : FeatureContext
 
     Attributes
     ----------
@@ -60,16 +54,10 @@ class PortfolioController(FeatureController):
         What a project holds.
     """
 
-    def __init__(
-        self,
-        window: QMainWindow,
-        session: Session,
-        panel: PortfolioPanel,
-        preferences: Preferences,
-    ) -> None:
-        super().__init__(panel)
-        self._window, self._session, self._panel = window, session, panel
-        self._preferences = preferences
+    def __init__(self, context: FeatureContext) -> None:
+        super().__init__(context)
+        session, panel = self._session, context.panels["portfolio"]
+        self._panel: PortfolioPanel = panel
         self.holding = Holding()
         self.valued: PortfolioValued | None = None
         self._asked: Panel | None = None
@@ -114,7 +102,8 @@ class PortfolioController(FeatureController):
         self._take(self.holding.model_copy(update={"weights": {**weights, **others}}))
 
     def _ask_file(self) -> None:
-        path = dialogs.ask_holdings(self._window, self._preferences)
+        title, kinds = self.tr("Read holdings"), self.tr("Holdings (*.csv *.txt)")
+        path = dialogs.ask_file(self._window, self._preferences, title, kinds)
         if path:
             self.read_file(Path(path))
 

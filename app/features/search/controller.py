@@ -65,9 +65,9 @@ class SearchController(FeatureController):
     """
 
     def __init__(self, context: FeatureContext) -> None:
-        panel: SearchPanel = context.panels["search"]
-        super().__init__(panel)
-        self._context, self._session, self._panel = context, context.session, panel
+        super().__init__(context)
+        self._panel: SearchPanel = context.panels["search"]
+        panel = self._panel
         self._pausing = threading.Event()
         self._config = RunConfig()
         self._blocks, self._unit = 0, ""

@@ -9,17 +9,13 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMainWindow, QSystemTrayIcon
+from PySide6.QtWidgets import QSystemTrayIcon
 
 from app import dialogs
-from app.actions import Actions
 from app.features.journal.panel import JournalPanel
-from app.features.spec import FeatureController
+from app.features.spec import FeatureContext, FeatureController
 from app.features.watchlist.panel import DataPanel
-from app.layout_presets import LayoutPresets
 from app.number_format import number
-from app.preferences import Preferences
-from app.session import Session
 from app.watchlist import Row
 from forecasting.events import Event
 
@@ -52,16 +48,7 @@ class WatchController(FeatureController):
 
     Parameters
     ----------
-    window : QMainWindow
-    session : Session
-    data : DataPanel
-        Has the list, whose marked rows are watched.
-    journal : JournalPanel
-        Shows alerts.
-    presets : LayoutPresets
-        Shows the journal when a notice of the tray is clicked.
-    actions : Actions
-    preferences : Preferences
+    context : FeatureContext
 
     Attributes
     ----------
@@ -71,36 +58,24 @@ class WatchController(FeatureController):
 
     passed = Signal()
 
-    def __init__(
-        self,
-        window: QMainWindow,
-        session: Session,
-        data: DataPanel,
-        journal: JournalPanel,
-        presets: LayoutPresets,
-        actions: Actions,
-        preferences: Preferences,
-    ) -> None:
-        super().__init__(window)
-        self._window = window
-        self._session = session
-        self._data = data
-        self._journal = journal
-        self._presets = presets
-        self._preferences = preferences
+    def __init__(self, context: FeatureContext) -> None:
+        super().__init__(context)
+        self._data: DataPanel = context.panels["data"]
+        self._journal: JournalPanel = context.panels["journal"]
+        self._presets = context.presets
         self._choices: tuple[WatchChoice, ...] = ()
         self._tray: QSystemTrayIcon | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(_EVERY_MIN * 60_000)
         self._timer.timeout.connect(self.look)
         self._watch, self._unwatch, self._now = (
-            actions[name] for name in ("watch", "unwatch", "watch_now")
+            context.actions[name] for name in ("watch", "unwatch", "watch_now")
         )
         self._watch.triggered.connect(lambda _checked=False: self.ask())
         self._unwatch.triggered.connect(lambda _checked=False: self.stop(self._marked()))
         self._now.triggered.connect(lambda _checked=False: self.look(always=True))
-        self._offer_in(data.list)
-        journal.look_requested.connect(lambda: self.look(always=True))
+        self._offer_in(self._data.list)
+        self._journal.look_requested.connect(lambda: self.look(always=True))
 
     @property
     def choices(self) -> tuple[WatchChoice, ...]:

@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 from app.actions import Command
-from app.features.spec import FeatureContext, FeatureSpec
+from app.features.spec import FeatureSpec
 from app.features.watch.controller import WatchController
-
-
-def _make_controller(context: FeatureContext) -> WatchController:
-    return WatchController(
-        context.window,
-        context.session,
-        context.panels["data"],
-        context.panels["journal"],
-        context.presets,
-        context.actions,
-        context.preferences,
-    )
-
 
 WATCH = FeatureSpec(
     "watch",
-    _make_controller,
+    WatchController,
     {
         "watch": Command(
             "&Watch with a saved network…",

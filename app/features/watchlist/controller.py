@@ -9,8 +9,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 from PySide6.QtCore import QObject, QTimer, QTimerEvent, Signal
-from PySide6.QtWidgets import QFileDialog, QInputDialog
+from PySide6.QtWidgets import QInputDialog
 
+from app.dialogs import ask_file, ask_save_path
 from app.features.watchlist.panel import DataPanel
 from app.features.watchlist.row_judgement import judgements_of
 from app.features.watchlist.row_order import COLUMNS, ORDERS
@@ -168,12 +169,9 @@ class WatchlistController(QObject):
 
     def ask_import(self) -> None:
         """Ask for a CSV file, and list its series; they are loaded when they are chosen."""
-        kinds = self.tr("Lists (*.csv *.txt);;All files (*)")
-        path, _ = QFileDialog.getOpenFileName(
-            self._panel, self.tr("Import the watchlist"), self._preferences.folder, kinds
-        )
+        title, kinds = self.tr("Import the watchlist"), self.tr("Lists (*.csv *.txt)")
+        path = ask_file(self._panel, self._preferences, title, kinds)
         if path:
-            self._preferences.folder = str(Path(path).parent)
             self.import_list(Path(path))
 
     def import_list(self, path: Path) -> None:
@@ -193,15 +191,10 @@ class WatchlistController(QObject):
 
     def ask_export(self) -> None:
         """Ask for a CSV file, and write the list to it."""
-        path, _ = QFileDialog.getSaveFileName(
-            self._panel,
-            self.tr("Export the watchlist"),
-            str(Path(self._preferences.folder) / "watchlist.csv"),
-            self.tr("Lists (*.csv)"),
-        )
+        title, kinds = self.tr("Export the watchlist"), {".csv": self.tr("Lists")}
+        path = ask_save_path(self._panel, self._preferences, title, "watchlist", kinds)
         if not path:
             return
-        self._preferences.folder = str(Path(path).parent)
         try:
             write_list(self._session.watchlist.rows, Path(path))
         except CandlecastError as error:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from app.features.spec import FeatureContext, FeatureController
-from app.theme import LIGHT, Theme
+from app.features.spec import FeatureContext, WindowController
 from forecasting.errors import CandlecastError
 from forecasting.events import RunResult
 
@@ -18,46 +17,28 @@ if TYPE_CHECKING:
 _MOST = 20
 
 
-class YesterdayController(FeatureController):
+class YesterdayController(WindowController["YesterdayWindow"]):
     """Forecasts one step ahead beside yesterday's value.
 
     Parameters
     ----------
     context : FeatureContext
-
-    Attributes
-    ----------
-    shown : YesterdayWindow or None
-        The window, once it was opened.
     """
 
     def __init__(self, context: FeatureContext) -> None:
-        super().__init__(context.window)
-        self._context, self._session = context, context.session
-        self._theme = LIGHT
-        self.shown: YesterdayWindow | None = None
-        context.actions["yesterday"].triggered.connect(lambda _checked=False: self.show())
+        super().__init__(context, "yesterday")
         context.panels["results"].yesterday_requested.connect(self.show)
-        self._session.state_changed.connect(self._follow)
+        self._session.state_changed.connect(self._refresh_idle)
 
-    def show(self) -> None:
-        """Open the window with the run that is shown."""
-        if self.shown is None:
-            from app.features.yesterday.window import YesterdayWindow
+    def _build(self) -> YesterdayWindow:
+        from app.features.yesterday.window import YesterdayWindow
 
-            self.shown = YesterdayWindow(self._context.window)
-            self.shown.set_theme(self._theme)
-            self.shown.level_requested.connect(self.set_other_target)
-        self.shown.show_steps(list(self._steps()))
-        self.shown.show()
-        self.shown.raise_()
-        self.shown.activateWindow()
+        shown = YesterdayWindow(self._window)
+        shown.level_requested.connect(self.set_other_target)
+        return shown
 
-    def set_theme(self, theme: Theme) -> None:
-        """Take the colours of a theme."""
-        self._theme = theme
-        if self.shown is not None:
-            self.shown.set_theme(theme)
+    def _refresh(self, shown: YesterdayWindow) -> None:
+        shown.show_steps(list(self._steps()))
 
     def set_other_target(self) -> None:
         """Set the price itself as target in the form, or log returns where it is set already."""
@@ -99,7 +80,3 @@ class YesterdayController(FeatureController):
             if found is not None:
                 target = result.config.task.target
                 yield f"{name}, {symbol}, {self.tr('target')} {target}", found
-
-    def _follow(self, state: str) -> None:
-        if state == "idle" and self.shown is not None and self.shown.isVisible():
-            self.shown.show_steps(list(self._steps()))

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from app.actions import Command
-from app.features.spec import FeatureContext, FeatureController, FeatureSpec
+from app.features.spec import FeatureSpec
 from app.features.yesterday.controller import YesterdayController
-
-
-def _make_controller(context: FeatureContext) -> FeatureController:
-    return YesterdayController(context)
-
 
 YESTERDAY = FeatureSpec(
     "yesterday",
-    _make_controller,
+    YesterdayController,
     {
         "yesterday": Command(
             "Is it only &yesterday?",
