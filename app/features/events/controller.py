@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtGui import QAction
-
 from app.charts.event_marks import EVENTS
-from app.charts.price import PriceChart
-from app.features.spec import FeatureController
+from app.features.spec import FeatureContext, FeatureController
 
 
 class EventsController(FeatureController):
@@ -14,16 +11,14 @@ class EventsController(FeatureController):
 
     Parameters
     ----------
-    chart : PriceChart
-        The main chart, which the others follow.
-    action : QAction
+    context : FeatureContext
     """
 
-    def __init__(self, chart: PriceChart, action: QAction) -> None:
-        super().__init__(chart)
-        self._chart, self._action = chart, action
-        action.triggered.connect(lambda _checked=False: chart.toggle(EVENTS))
-        chart.look_changed.connect(self._mark)
+    def __init__(self, context: FeatureContext) -> None:
+        super().__init__(context)
+        self._chart, self._action = context.chart, context.actions["events"]
+        self._connect("events", lambda: self._chart.toggle(EVENTS))
+        self._chart.look_changed.connect(self._mark)
         self._mark()
 
     def _mark(self) -> None:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from app.actions import Command
 from app.features.events.controller import EventsController
-from app.features.spec import FeatureContext, FeatureSpec
-
-
-def _make_controller(context: FeatureContext) -> EventsController:
-    return EventsController(context.chart, context.actions["events"])
+from app.features.spec import FeatureSpec
 
 
 EVENTS = FeatureSpec(
     "events",
-    _make_controller,
+    EventsController,
     {
         "events": Command(
             "Di&vidends, splits and earnings",
