@@ -6,7 +6,6 @@ from app.actions import Command
 from app.features.events.controller import EventsController
 from app.features.spec import FeatureSpec
 
-
 EVENTS = FeatureSpec(
     "events",
     EventsController,
