@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,6 +34,10 @@ VALUE_ROLES = (
 _PART_LIMITS = {"year": (1000, 2261), "quarter": (1, 4), "month": (1, 12), "week": (1, 53),
     "day": (1, 31), "dayofyear": (1, 366),
     "hour": (0, 24), "minute": (0, 59)}  # fmt: skip
+
+#: Cells by which a column of fractions is told at once, and what is one whatever the decimal mark.
+_BEGIN = 8
+_FRACTION = re.compile(r"-?\d+\.(?!\d{3}$)\d*[1-9]\d*")
 
 #: Days between the date of a row and a time stamp beside it that belongs to the same bar.
 _SAME_TIME_DAYS = 400
@@ -154,6 +159,8 @@ class Column:
     @cached_property
     def whole(self) -> bool:
         """Whether all numbers are whole."""
+        if any(_FRACTION.fullmatch(str(cell)) for cell in self.filled.slice(0, _BEGIN).to_pylist()):
+            return False
         return self.numeric == 1.0 and self.known.size > 0 and not bool(np.any(self.known % 1))
 
     @cached_property
@@ -195,7 +202,7 @@ class Column:
         """Tell whether numbers are time stamps of the rows' own dates, such as when a bar was
         closed or received.
         """
-        if self.numeric < 1.0 or len(self.filled) < 0.9 * len(self.cells) or not self.whole:
+        if not self.whole or self.numeric < 1.0 or len(self.filled) < 0.9 * len(self.cells):
             return False
         if not self.dates.form.startswith(("epoch", "yyyymmdd")) or len(self.filled) != len(
             date.filled

@@ -40,10 +40,13 @@ class Extra:
         """Return the observations of some rows whose dates ``ds`` are known, oldest first; of
         equal dates the last one of the file.
         """
-        order = np.argsort(ds, kind="stable")
-        ds, values = ds[order], self.values[rows][order]
-        last = np.append(ds[1:] != ds[:-1], True)
-        return ExogColumn(self.name, ds[last], values[last], self.form, self.labels)
+        values = self.values[rows]
+        if not (ds[1:] > ds[:-1]).all():
+            order = np.argsort(ds, kind="stable")
+            ds, values = ds[order], values[order]
+            last = np.append(ds[1:] != ds[:-1], True)
+            ds, values = ds[last], values[last]
+        return ExogColumn(self.name, ds, values, self.form, self.labels)
 
 
 def read_extras(grid: Grid, roles: Roles, read: Converted) -> tuple[Extra, ...]:
@@ -102,7 +105,7 @@ def _numbers(name: str, cells: Any, decimal: str) -> Extra | None:
         numbers.readable < 1.0 and known.sum() < _MOSTLY * (known.sum() + numbers.bad.sum())
     ):
         return None
-    flag = bool(np.isin(values[known], (0.0, 1.0)).all())
+    flag = bool((~known | (values == 0) | (values == 1)).all())
     if flag and not (values[known] == 0).any() and not known.all():
         values = np.where(known, values, 0.0)  # only the days with it are marked
     return Extra(name, values, "flag" if flag else "number")

@@ -135,10 +135,10 @@ def cell_kind(cell: str, form: str = "") -> str:
             return "D" if datetime.strptime(cell, form) else "T"
         except ValueError:
             pass
-    if any(mark in cell for mark in "\t;|"):
-        return "T"
     if _PLAIN.fullmatch(cell):
         return "D" if _DATE_SERIAL.fullmatch(cell) else "N"
+    if any(mark in cell for mark in "\t;|"):
+        return "T"
     possible = _DATE_SIGNS.fullmatch(cell) is not None
     if (
         (possible and (_DATE_DIGITS.match(cell) or re.match(r"(?:民國\s?)?\d{2,4}\s?[年년]", cell)))
@@ -179,6 +179,10 @@ def header_lines(text: str) -> tuple[int, ...] | None:
     return tuple(range(first - 1, last))
 
 
+#: Rows that are looked at to find the header at least, and cells about which that many rows do.
+_LEAST_ROWS, _MOST_CELLS = 100, 4800
+
+
 def find_frame(rows: Sequence[Sequence[str]], form: str = "", header: str = "") -> Frame:
     """Find header and first data row.
 
@@ -197,6 +201,8 @@ def find_frame(rows: Sequence[Sequence[str]], form: str = "", header: str = "") 
         No row has a date and a number, or two numbers; or the table is too wide.
     """
     known = header_lines(header)
+    widest = max((len(row) for row in rows[:_LEAST_ROWS]), default=1)
+    rows = rows[: max(_LEAST_ROWS, _MOST_CELLS // max(widest, 1))]
     kinds = [[cell_kind(cell, form) for cell in row[:64]] for row in rows]
     column = _date_column(kinds)
     below = known[-1] if known else -1

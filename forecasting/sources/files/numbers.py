@@ -112,6 +112,8 @@ def read_numbers(column: Any, decimal: str = ".") -> NumberColumn:
         return NumberColumn(
             np.full(len(column), np.nan), column.is_valid().to_numpy(zero_copy_only=False)
         )
+    if decimal == "." and (quick := _all_plain(column)) is not None:
+        return NumberColumn(quick, np.zeros(quick.size, bool))
     text = pc.utf8_trim_whitespace(column.fill_null(""))
     values = np.full(len(text), np.nan)
     missing = pc.is_in(pc.utf8_lower(text), value_set=pa.array(MISSING)).to_numpy(
@@ -135,6 +137,21 @@ def read_numbers(column: Any, decimal: str = ".") -> NumberColumn:
     if left.size:
         values[left], bad[left] = _unusual(text.take(pa.array(left)), decimal)
     return NumberColumn(values, bad)
+
+
+def _all_plain(column: Any) -> Floats | None:
+    """Return a column of text in which every cell is a number as programs write it; None where one
+    needs a closer look.
+    """
+    import pyarrow as pa
+
+    if column.null_count:
+        return None
+    try:
+        values = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        return None
+    return values if np.isfinite(values).all() else None
 
 
 def mark_evidence(column: Any) -> MarkEvidence:

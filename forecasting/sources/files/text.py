@@ -24,6 +24,7 @@ from forecasting.sources.files.grid import (
     fit_header,
     pad,
 )
+from forecasting.sources.files.plain_text import split_plain
 from forecasting.sources.files.vocabulary import months, plain, role_ranks
 
 #: Longest line that is read, in characters.
@@ -427,16 +428,24 @@ def read_text(opened: Opened, dialect: Dialect, errors: str = "strict") -> tuple
     SourceError
         More rows or longer lines than are read.
     """
+    frame = dialect.frame
     chunks: list[list[Any]] = []
     odd = {"wide": 0, "short": 0}
+    if dialect.splitter == Splitter(dialect.delimiter) and dialect.delimiter != " ":
+        swift = split_plain(
+            opened, dialect.encoding, dialect.delimiter, frame.first_row, frame.width, MAX_LINE
+        )
+        if swift is not None:
+            top, columns, digest = swift
+            return _grid(top, [columns], dialect, odd), digest
     with unpacked(opened) as stream:
         lines = _lines(
             iter(lambda: stream.read(1 << 20), b""),
             codecs.getincrementaldecoder(dialect.encoding)(errors),
         )
         rows = _split(_whole_lines(lines), dialect)
-        top = list(islice(rows, dialect.frame.first_row))
-        width = dialect.frame.width
+        top = list(islice(rows, frame.first_row))
+        width = frame.width
         block: list[tuple[str, ...]] = []
         for row in rows:
             if not row:

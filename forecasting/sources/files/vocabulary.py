@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 
 
 def words_of(text: str) -> frozenset[str]:
@@ -160,6 +160,7 @@ ZONES: dict[str, int] = {
 _LONGEST_NAME = 1000
 
 
+@lru_cache(maxsize=4096)
 def plain(name: str) -> str:
     """Return a name in lower case without accents, signs and bullets: ``Adj Close**`` ->
     ``adj close``. Of a name beyond all reason only the first letters count.
