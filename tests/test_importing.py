@@ -348,7 +348,10 @@ def test_all_that_can_be_pressed_has_a_name(
             assert item.accessibleName() or (isinstance(item, QAbstractButton) and item.text()), (
                 item
             )
-    assert all(item.parent().accessibleName() for item in dialog.findChildren(QLineEdit))
+    assert all(
+        item.accessibleName() or item.parent().accessibleName()
+        for item in dialog.findChildren(QLineEdit)
+    )
 
 
 # The dialog in the window

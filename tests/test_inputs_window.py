@@ -10,9 +10,10 @@ import pytest
 from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QWidget
 from window_bench import idle, price_file, wait, window
 
-from app.features.inputs.dialog import InputChoice, InputsDialog
+from app.features.inputs.dialog import InputsDialog
 from app.features.inputs.explanation import ExplanationDialog
 from app.theme import DARK, LIGHT
+from app.widgets.input_table import InputChoice
 from forecasting.attribution import Ablated, Explanation, GroupGain
 from forecasting.errors import ExportError
 from forecasting.exog import parse_exog
@@ -117,3 +118,43 @@ def test_an_explanation_is_shown_copied_and_saved(qapp: object, tmp_path: Path) 
     assert lines[1].startswith("vix\t0.5")
     assert any(line.startswith("2024-01-04") for line in lines)
     parent.deleteLater()
+
+
+def test_inputs_are_chosen_while_a_file_of_many_columns_is_imported(
+    tmp_path: Path, qapp: object
+) -> None:
+    days = pd.bdate_range("2024-01-01", periods=80)
+    frame = pd.DataFrame({"date": days, "close": np.linspace(10, 20, 80)})
+    for number in range(40):
+        frame[f"factor {number}"] = np.sin(np.arange(80.0) * number)
+    frame.loc[:39, "factor 3"] = np.nan
+    frame.to_csv(tmp_path / "WIDE.csv", index=False)
+    (tmp_path / "settings").mkdir()
+    with window(tmp_path / "settings", price_file(tmp_path / "AAA.csv", 80)) as bench:
+        bench.importer.open(str(tmp_path / "WIDE.csv"))
+        dialog = bench.importer.dialog
+        assert dialog is not None
+        wait(dialog.load.isEnabled)
+        assert dialog.tabs.tabText(1) == "&Inputs (40)"
+        dialog.tabs.setCurrentWidget(dialog.inputs)
+        table = dialog.inputs.table
+        assert table.rowCount() == 40
+        names = [table.item(row, 0).text() for row in range(40)]
+        assert table.item(names.index("factor 3"), 4).text() == "50%"
+        dialog.inputs.search.setText("R 3")
+        shown = [name for row, name in enumerate(names) if not table.isRowHidden(row)]
+        assert shown == ["factor 3", *(f"factor {number}" for number in range(30, 40))]
+        row = names.index("factor 3")
+        kind, delay = table.cellWidget(row, 1), table.cellWidget(row, 2)
+        assert isinstance(kind, QComboBox)
+        assert isinstance(delay, QLineEdit)
+        assert kind.accessibleName() == "Kind of factor 3"
+        kind.setCurrentIndex(kind.findData("hist"))
+        delay.setText("late")
+        dialog.load.click()
+        assert bench.importer.dialog is dialog, "a delay that cannot be read is said first"
+        delay.setText("2")
+        dialog.load.click()
+        idle(bench)
+        assert bench.model.config().inputs.hist_exog == "factor 3:delay=2"
+        assert bench.session.panel.symbols == ("WIDE",)

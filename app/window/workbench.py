@@ -250,6 +250,8 @@ class Workbench(QObject):
             self.view_controller,
             preferences,
         )
+        self.importer.inputs_chosen.connect(self.features["inputs"].take)
+        self.importer.specs = lambda: self.features["inputs"].specs() or ()
         self._wire_session()
         self._wire_panels()
         for feature in self.features.values():

@@ -4,9 +4,10 @@ settled in it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMainWindow
 
 from app.features.importing.dialog import ImportDialog
@@ -14,6 +15,7 @@ from app.features.watchlist.controller import WatchlistController
 from app.session import Session
 from app.theme import Theme
 from forecasting import jobs
+from forecasting.exog import ExogSpec, all_specs, quoted
 from forecasting.sources.options import AS_FOUND, ReadOptions, Request
 
 
@@ -32,7 +34,11 @@ class ImportController(QObject):
     ----------
     dialog : ImportDialog or None
         The dialog while it is open.
+    inputs_chosen : Signal
+        An InputChoice: the inputs that were chosen in the dialog.
     """
+
+    inputs_chosen = Signal(object)
 
     def __init__(
         self, window: QMainWindow, session: Session, watchlist_controller: WatchlistController
@@ -46,6 +52,8 @@ class ImportController(QObject):
         self._theme: Theme | None = None
         self._instead: Request | None = None
         self.dialog: ImportDialog | None = None
+        #: Returns the inputs that the settings read.
+        self.specs: Callable[[], Sequence[ExogSpec]] = tuple
 
     def open(
         self, path: str, options: ReadOptions | None = None, instead: Request | None = None
@@ -60,7 +68,10 @@ class ImportController(QObject):
         known = self._session.watchlist.request_for(path)
         self._instead = instead
         self.dialog = ImportDialog(
-            path, options or (known.read if known else AS_FOUND), self._window
+            path,
+            options or (known.read if known else AS_FOUND),
+            self._window,
+            self.specs(),
         )
         self.dialog.reading_requested.connect(self._read)
         self.dialog.accepted.connect(self._accepted)
@@ -101,7 +112,13 @@ class ImportController(QObject):
 
     def _accepted(self) -> None:
         assert self.dialog is not None
-        request = Request(reference=self.dialog.path, read=self.dialog.options)
+        options, choice = self.dialog.options, self.dialog.input_choice
+        if choice is not None:
+            specs = all_specs(choice.hist_exog, choice.futr_exog, choice.stat_exog)
+            names = ",".join(quoted(spec.name) for spec in specs)
+            options = options.model_copy(update={"exog": names})
+            self.inputs_chosen.emit(choice)
+        request = Request(reference=self.dialog.path, read=options)
         self._watchlist_controller.load(
             (request,), "as_before" if self._instead else "only", instead=self._instead
         )

@@ -8,11 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QLocale, QSignalBlocker, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QColor, QKeyEvent
+from PySide6.QtGui import QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QCheckBox,
-    QComboBox,
     QDialog,
     QDialogButtonBox,
     QFormLayout,
@@ -21,26 +19,30 @@ from PySide6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
-    QTableWidget,
-    QTableWidgetItem,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from app.accessibility import complete, literal, take_literally
 from app.background import Failure
+from app.features.importing.preview_table import PreviewTable
 from app.theme import Theme
 from app.widgets.auto_combo import AutoCombo
+from app.widgets.input_table import InputChoice, InputTable, listed
 from app.widgets.quality_list import QualityList
-from forecasting.sources.files import ROLES, Reading
+from forecasting.errors import CandlecastError
+from forecasting.exog import ExogSpec
+from forecasting.series import ExogColumn
+from forecasting.sources.files import Reading
 from forecasting.sources.files.assign_columns import SHARED, UNUSED
 from forecasting.sources.files.preview import FileUnderstood
 from forecasting.sources.options import AS_FOUND, ReadOptions
 
 #: Milliseconds of rest after a change before the file is read again.
 REST_MS = 250
-#: Columns of a file that are shown, and symbols that are offered; a panel may have thousands.
-_MOST_COLUMNS, _MOST_SYMBOLS = 40, 2000
+#: Symbols that are offered; a panel may have thousands.
+_MOST_SYMBOLS = 2000
 _SIZE, _SIDE = QSize(1000, 640), 310
 
 ENCODINGS = {
@@ -68,17 +70,8 @@ HEADERS = {
     "1-2": "Lines 1 and 2",
     "2-3": "Lines 2 and 3",
 }
-_WORDS = {
-    "": "–", "date": "Date", "time": "Time", "symbol": "Symbol", "open": "Open", "high": "High",
-    "low": "Low", "close": "Close",
-    "adj_close": "Adj. close", "volume": "Volume", "bid": "Bid", "ask": "Ask", "year": "Year",
-    "quarter": "Quarter", "month": "Month", "week": "ISO week", "day": "Day",
-    "dayofyear": "Day of the year", "hour": "Hour",
-    "minute": "Minute",
-}  # fmt: skip
 #: Zones that are offered; any other can be typed.
 _ZONES = (
-    #: What changes which cells belong to which column: roles given to columns do not outlive it.
     "UTC",
     "America/New_York",
     "America/Chicago",
@@ -88,126 +81,12 @@ _ZONES = (
     "Asia/Hong_Kong",
     "Australia/Sydney",
 )
+#: What changes which cells belong to which column: roles given to columns do not outlive it.
 _CUTS = ("delimiter", "sheet", "header")
 
 
 def _tr(text: str) -> str:
     return QCoreApplication.translate("ImportDialog", text)
-
-
-def role_word(role: str) -> str:
-    """Return what a role is called; ``bid_close`` and its like by their parts."""
-    return _tr(_WORDS[role]) if role in _WORDS else role.replace("_", " ").capitalize()
-
-
-class PreviewTable(QTableWidget):
-    """First and last rows of a file; above each column the role it plays.
-
-    Attributes
-    ----------
-    role_chosen : Signal
-        Index of a column and its new role, "" for none.
-    """
-
-    role_chosen = Signal(int, str)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._theme: Theme | None = None
-        self._reading: Reading | None = None
-        self._raw = False
-        self.roles: list[QComboBox] = []
-        self.setAccessibleName(_tr("First and last rows of the file"))
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.verticalHeader().setDefaultSectionSize(25)
-        self.verticalHeader().setDefaultAlignment(
-            Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        )
-        self.setTabKeyNavigation(False)
-        self.setShowGrid(False)
-        self.setAlternatingRowColors(True)
-
-    def show_reading(self, reading: Reading) -> None:
-        """Show the rows of a reading."""
-        self._reading = reading
-        columns = reading.columns[:_MOST_COLUMNS]
-        if [column.name for column in columns] != [box.property("column") for box in self.roles]:
-            self._make_columns(reading)
-        for box, column in zip(self.roles, columns, strict=True):
-            with QSignalBlocker(box):
-                if box.findData(column.role) < 0:
-                    box.addItem(role_word(column.role), column.role)
-                box.setCurrentIndex(box.findData(column.role))
-        self._fill()
-
-    def show_raw(self, raw: bool) -> None:
-        """Show cells as they stand in the file, or as they are understood."""
-        self._raw = raw
-        self._fill()
-
-    def set_theme(self, theme: Theme) -> None:
-        """Take the colours of a theme."""
-        self._theme = theme
-        self._fill()
-
-    def _make_columns(self, reading: Reading) -> None:
-        names = [column.name for column in reading.columns[:_MOST_COLUMNS]]
-        self.clear()
-        self.roles = []
-        self.setRowCount(1)
-        self.setColumnCount(len(names))
-        self.setHorizontalHeaderLabels(names)
-        for index, name in enumerate(names):
-            box = QComboBox()
-            box.setProperty("column", name)
-            box.setAccessibleName(_tr("Role of column {name}").format(name=name))
-            for role in ("", *ROLES):
-                box.addItem(role_word(role), role)
-            box.activated.connect(
-                lambda _index, index=index, box=box: self.role_chosen.emit(index, box.currentData())
-            )
-            self.setCellWidget(0, index, box)
-            self.roles.append(box)
-        self.setRowHeight(0, 38)
-
-    def _fill(self) -> None:
-        reading = self._reading
-        if reading is None:
-            return
-        rows = _numbered(reading, raw=self._raw)
-        self.setRowCount(len(rows) + 1)
-        self.setVerticalHeaderLabels([_tr("Role"), *(name for name, _raw, _read in rows)])
-        for index, (_name, raw, read) in enumerate(rows, start=1):
-            for column in range(self.columnCount()):
-                self.setItem(index, column, self._cell(raw, read, column, reading))
-        self.resizeColumnsToContents()
-        for column, box in enumerate(self.roles):
-            self.setColumnWidth(
-                column, min(max(self.columnWidth(column), box.sizeHint().width() + 6), 260)
-            )
-
-    def _cell(
-        self, raw: Sequence[str], read: Sequence[str], column: int, reading: Reading
-    ) -> QTableWidgetItem:
-        role = reading.columns[column].role
-        before, after = (cells[column] if column < len(cells) else "" for cells in (raw, read))
-        lost = bool(role and before.strip() and not after)
-        item = QTableWidgetItem(before if self._raw or lost or not role else after)
-        if before != after and role:
-            item.setToolTip(
-                literal(
-                    (_tr("cannot be read: {cell}") if lost else _tr("in the file: {cell}")).format(
-                        cell=before
-                    )
-                )
-            )
-        if role not in ("", "date", "time", "symbol"):
-            item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        if self._theme and (lost or not role):
-            item.setForeground(QColor(self._theme.danger if lost else self._theme.muted))
-        return item
 
 
 class ImportDialog(QDialog):
@@ -219,25 +98,39 @@ class ImportDialog(QDialog):
     options : ReadOptions
         What is settled already.
     parent : QWidget, optional
+    specs : sequence of ExogSpec
+        Inputs that the settings read already.
 
     Attributes
     ----------
     reading_requested : Signal
         Path and options: the answer goes to :meth:`show_reading` or :meth:`show_failure`.
     path : str
+    inputs : InputTable
+        The columns that may be inputs.
+    tabs : QTabWidget
+        The rows, and the columns that may be inputs.
     """
 
     reading_requested = Signal(str, object)
 
     def __init__(
-        self, path: str, options: ReadOptions = AS_FOUND, parent: QWidget | None = None
+        self,
+        path: str,
+        options: ReadOptions = AS_FOUND,
+        parent: QWidget | None = None,
+        specs: Sequence[ExogSpec] = (),
     ) -> None:
         super().__init__(parent)
         self.path = path
+        self._specs = tuple(specs)
+        self._listed: tuple[str, ...] | None = None
         self._settled = options
         self._asked: ReadOptions | None = None
         self._good: ReadOptions | None = None
         self._waiting = self._load_when_read = False
+        self._candidates: list[ExogColumn] = []
+        self._first_choice = InputChoice()
         self._columns: tuple[str, ...] = ()
         self._roles: tuple[str, ...] = ()
         self.setWindowTitle(_tr("Import {name}").format(name=Path(path).name))
@@ -248,6 +141,8 @@ class ImportDialog(QDialog):
         self._rest.timeout.connect(self._ask)
         self.table = PreviewTable()
         self.table.role_chosen.connect(self._role_chosen)
+        self.tabs = QTabWidget()
+        self.inputs = InputTable(_tr("This file has no columns beside dates and prices."))
         self._summary, self._hint = QLabel(), QLabel()
         self._raw = QCheckBox(_tr("Show cells as they stand in the file"))
         self._raw.toggled.connect(self.table.show_raw)
@@ -274,6 +169,14 @@ class ImportDialog(QDialog):
         """What is settled: all that the user chose and nothing that was only found."""
         return self._settled
 
+    @property
+    def input_choice(self) -> InputChoice | None:
+        """The settings that name the chosen inputs, None where nothing was changed about them."""
+        if self._listed is None:
+            return None
+        choice = self.inputs.choice()
+        return choice if choice != self._first_choice else None
+
     def start(self) -> None:
         """Ask for the first reading."""
         self._ask()
@@ -289,6 +192,7 @@ class ImportDialog(QDialog):
         self._good = None if found.problem else found.reading.options
         self.table.show_reading(found.reading)
         self._show_facts(found.reading)
+        self._show_inputs(found.reading)
         if found.problem:
             self._say(found.problem, found.hint, "danger")
         else:
@@ -313,6 +217,7 @@ class ImportDialog(QDialog):
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
         self.table.set_theme(theme)
+        self.inputs.set_theme(theme)
         self._findings.set_theme(theme)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -488,6 +393,33 @@ class ImportDialog(QDialog):
         for name, visible in {**shown, "header": reading.kind in ("text", "excel")}.items():
             self._form.setRowVisible(self.fields[name], visible)
 
+    def _show_inputs(self, reading: Reading) -> None:
+        """Tell how many columns may be inputs; they are listed once they are looked at."""
+        self._candidates = listed({column.name: column for column in reading.inputs})
+        text = _tr("&Inputs ({n})") if self._candidates else _tr("&Inputs")
+        self.tabs.setTabText(1, text.format(n=len(self._candidates)))
+        self._list_inputs()
+
+    def _list_inputs(self) -> None:
+        """List the columns that may be inputs; what was chosen here before stays."""
+        names = tuple(column.name for column in self._candidates)
+        if names == self._listed or self.tabs.currentWidget() is not self.inputs:
+            return
+        self.inputs.show_columns(self._candidates, self._specs, keep=self._listed is not None)
+        if self._listed is None:
+            self._first_choice = self.inputs.choice()
+        self._listed = names
+
+    def accept(self) -> None:
+        """Load, unless a delay of an input cannot be read: that is then said."""
+        try:
+            self.inputs.choice()
+        except CandlecastError as error:
+            self.tabs.setCurrentWidget(self.inputs)
+            self._say(error.message, error.hint, "danger")
+            return
+        super().accept()
+
     def _lay_out(self) -> None:
         name, folder = QLabel(Path(self.path).name), QLabel(str(Path(self.path).parent))
         name.setProperty("role", "title")
@@ -498,13 +430,20 @@ class ImportDialog(QDialog):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._summary.setAccessibleName(_tr("How the file is understood"))
-        left = QVBoxLayout()
+        page = QWidget()
+        left = QVBoxLayout(page)
+        left.setContentsMargins(0, 6, 0, 0)
         left.setSpacing(8)
         left.addWidget(self.table, 1)
         left.addWidget(self._raw)
+        self.tabs.setDocumentMode(True)
+        self.tabs.addTab(page, _tr("&Rows"))
+        self.tabs.addTab(self.inputs, _tr("&Inputs"))
+        self.tabs.currentChanged.connect(self._list_inputs)
+        self.tabs.setTabToolTip(1, _tr("Columns that the network may read beside the prices"))
         both = QHBoxLayout()
         both.setSpacing(16)
-        both.addLayout(left, 1)
+        both.addWidget(self.tabs, 1)
         both.addWidget(self._side())
         rows = QVBoxLayout(self)
         rows.setContentsMargins(18, 14, 18, 14)
@@ -563,28 +502,6 @@ class ImportDialog(QDialog):
 
 def _words(choices: Mapping[str, str]) -> dict[str, str]:
     return {code: _tr(text) for code, text in choices.items()}
-
-
-def _numbered(reading: Reading, *, raw: bool) -> list[tuple[str, Sequence[str], Sequence[str]]]:
-    """Return the rows to show, each with its number, as they stand in the file and as
-    understood; "…" stands for those left out.
-    """
-    number = QLocale().toString
-    first = list(zip(reading.first, reading.first_read or reading.first, strict=True))
-    rows: list[tuple[str, Sequence[str], Sequence[str]]] = [
-        (number(index), *cells) for index, cells in enumerate(first, start=1)
-    ]
-    rest = max(0, min(reading.rows - len(first), len(reading.last)))
-    if rest:
-        last = list(zip(reading.last, reading.last_read or reading.last, strict=True))[-rest:]
-        between = reading.rows - len(first) - rest
-        if between > 0 or reading.sampled:
-            rows.append(("…", (), ()))
-        start = 0 if reading.sampled else reading.rows - rest + 1
-        rows += [
-            (number(start + index) if start else "", *cells) for index, cells in enumerate(last)
-        ]
-    return rows
 
 
 def _summary(reading: Reading) -> str:

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 from app.background import Failure
 from app.dialogs import ask_file
-from app.features.inputs.dialog import InputsDialog, listed
+from app.features.inputs.dialog import InputsDialog
 from app.features.inputs.explanation import ExplanationDialog
 from app.features.spec import FeatureContext, FeatureController
 from app.theme import Theme
+from app.widgets.input_table import InputChoice, listed
 from forecasting import jobs
 from forecasting.attribution import Ablated, Explained
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.events import Event
-from forecasting.exog import join_sources
+from forecasting.exog import ExogSpec, join_sources
 from forecasting.series import Panel
 
 if TYPE_CHECKING:
@@ -41,17 +42,15 @@ class InputsController(FeatureController):
         self.dialog = InputsDialog(self._window)
         self.explanation = ExplanationDialog(self._window)
         self.dialog.file_requested.connect(self._ask_file)
-        self.dialog.accepted.connect(self._take)
+        self.dialog.accepted.connect(lambda: self._settle(self.dialog.choice()))
         self._model.inputs_requested.connect(self.choose)
         self._connect("inputs", self.choose)
         self._connect("explain", self.explain)
 
     def choose(self) -> None:
         """Open the list of columns of what is checked, with what the settings read already."""
-        try:
-            config = self._model.config()
-        except CandlecastError as error:
-            self.refused.emit(error)
+        specs = self.specs()
+        if specs is None:
             return
         panel = self._session.panel
         if panel is None:
@@ -59,9 +58,8 @@ class InputsController(FeatureController):
                 ConfigError("There are no prices whose columns could be inputs.", "Load some.")
             )
             return
-        self._sources = config.inputs.exog_references
         self.dialog.show_fault(None)
-        self.dialog.show_columns((), config.inputs.exog)
+        self.dialog.show_columns((), specs)
         self._look_up(panel, keep=True)
         self.dialog.open()
 
@@ -121,8 +119,23 @@ class InputsController(FeatureController):
         if path:
             self.add_source(path)
 
-    def _take(self) -> None:
-        choice = self.dialog.choice()
+    def specs(self) -> tuple[ExogSpec, ...] | None:
+        """Return the inputs that the settings read, None where the settings make no sense."""
+        try:
+            inputs = self._model.config().inputs
+        except CandlecastError as error:
+            self.refused.emit(error)
+            return None
+        self._sources = inputs.exog_references
+        return tuple(inputs.exog)
+
+    def take(self, choice: InputChoice) -> None:
+        """Let the settings name the inputs of a choice, beside the files of inputs they name."""
+        specs = self.specs()
+        if specs is not None:
+            self._settle(choice)
+
+    def _settle(self, choice: InputChoice) -> None:
         try:
             config = self._model.config().changed(
                 hist_exog=choice.hist_exog,

@@ -149,10 +149,10 @@ def _tell_unused(columns: Sequence[Column], findings: list[Finding]) -> None:
         findings.append(
             Finding(
                 "columns_unused",
-                f"Columns that are not used: {names}.",
+                f"Columns beside the prices, read where chosen as inputs: {names}.",
                 len(unused),
                 "info",
-                "dropped",
+                "kept",
             )
         )
 

@@ -213,6 +213,7 @@ def understand(path: str | Path, options: ReadOptions | None = None) -> Reading:
         spans=tuple((stamp_text(item.ds[0]), stamp_text(item.ds[-1])) for item in series),
         findings=tuple(shared),
         options=options,
+        inputs=tuple({c.name: c for item in reversed(series) for c in item.extras}.values()),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from forecasting.series import Finding
+from forecasting.series import ExogColumn, Finding
 from forecasting.sources.files.assign_columns import ColumnReading
 from forecasting.sources.options import ReadOptions
 
@@ -57,6 +57,8 @@ class Reading:
     sampled : bool
         Only the beginning and the end of the file were looked at: ``rows`` and ``bars`` are
         estimates, of a packed file the number looked at.
+    inputs : tuple of ExogColumn
+        Further columns that may be chosen as inputs, each as the first series that has it.
     """
 
     path: str
@@ -85,6 +87,7 @@ class Reading:
     bars: tuple[int, ...] = ()
     spans: tuple[tuple[str, str], ...] = ()
     sampled: bool = False
+    inputs: tuple[ExogColumn, ...] = ()
 
     def names(self, role: str) -> tuple[str, ...]:
         """Return the names of the columns that have a role."""
