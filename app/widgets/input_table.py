@@ -82,9 +82,9 @@ class InputTable(QWidget):
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(True)
-        for place, width in _WIDTHS.items():
-            header.setSectionResizeMode(place, QHeaderView.ResizeMode.Fixed)
-            header.resizeSection(place, width)
+        for index, width in _WIDTHS.items():
+            header.setSectionResizeMode(index, QHeaderView.ResizeMode.Fixed)
+            header.resizeSection(index, width)
         self._none = EmptyState("results", self.tr("No further columns"), nothing)
         self._stage = QStackedWidget()
         self._stage.addWidget(self.table)
@@ -187,9 +187,9 @@ class InputTable(QWidget):
             delay.setText(str(replace(spec, name="x", transform="level")).partition("=")[2])
         names = {_KIND: kind, _DELAY: delay, _TRANSFORM: form}
         labels = {_KIND: "Kind of {name}", _DELAY: "Delay of {name}", _TRANSFORM: "Form of {name}"}
-        for place, widget in names.items():
-            widget.setAccessibleName(self.tr(labels[place]).format(name=column.name))
-            self.table.setCellWidget(row, place, widget)
+        for index, widget in names.items():
+            widget.setAccessibleName(self.tr(labels[index]).format(name=column.name))
+            self.table.setCellWidget(row, index, widget)
 
         def follow() -> None:
             delay.setEnabled(kind.currentData() == "hist")
@@ -207,8 +207,8 @@ class InputTable(QWidget):
             item.setData(Qt.ItemDataRole.DecorationRole, sparkline(column.values, self._theme))
         self.table.setItem(row, _COURSE, item)
 
-    def _combo(self, row: int, place: int) -> QComboBox:
-        combo = self.table.cellWidget(row, place)
+    def _combo(self, row: int, index: int) -> QComboBox:
+        combo = self.table.cellWidget(row, index)
         assert isinstance(combo, QComboBox)
         return combo
 

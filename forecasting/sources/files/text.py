@@ -432,11 +432,11 @@ def read_text(opened: Opened, dialect: Dialect, errors: str = "strict") -> tuple
     chunks: list[list[Any]] = []
     odd = {"wide": 0, "short": 0}
     if dialect.splitter == Splitter(dialect.delimiter) and dialect.delimiter != " ":
-        swift = split_plain(
+        cells = split_plain(
             opened, dialect.encoding, dialect.delimiter, frame.first_row, frame.width, MAX_LINE
         )
-        if swift is not None:
-            top, columns, digest = swift
+        if cells is not None:
+            top, columns, digest = cells
             return _grid(top, [columns], dialect, odd), digest
     with unpacked(opened) as stream:
         lines = _lines(
