@@ -271,7 +271,9 @@ def test_a_finished_set_up_is_not_repeated(
         "QT_FOUND": home / "qt",
     }
     for key, value in (
-        indices | {"TORCH_LOCK": tmp_path / LOCKS[2], "_set_up": set_up, "_see_to_qt": lambda: None}
+        indices
+        | {"TORCH_LOCK": tmp_path / LOCKS[2], "_set_up": set_up}
+        | dict.fromkeys(("_see_to_qt", "_see_to_kernel"), lambda: None)
     ).items():
         monkeypatch.setattr(run, key, value)
     assert run.prepare(lock) == run.prepare(lock) == home / "bin" / "python"
@@ -285,6 +287,24 @@ def test_a_finished_set_up_is_not_repeated(
     run.PYTHON.unlink()
     run.prepare(lock)
     assert len(built) == 4
+
+
+@pytest.mark.parametrize(("is_due", "reason"), [(False, ""), (True, ""), (True, "no such file\nx")])
+def test_the_kernel_is_compiled_once_and_a_failure_stops_nothing(
+    run: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    is_due: bool,
+    reason: str,
+) -> None:
+    kernel = tmp_path / "build.py"
+    kernel.write_text(f"is_due = lambda: {is_due}\nbuild = lambda: {reason!r}\n")
+    monkeypatch.setattr(run, "KERNEL", kernel)
+    run._see_to_kernel()
+    told = capsys.readouterr().err
+    assert ("compiling the native kernel" in told) == is_due
+    assert ("torch is used instead, as it failed: no such file" in told) == bool(reason)
 
 
 def test_optional_parts_are_installed_from_a_lock_of_their_own(

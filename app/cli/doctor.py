@@ -45,6 +45,7 @@ def examine() -> int:
         trials: dict[str, Callable[[Path], str]] = {
             "assets": _assets,
             "engine": _engine,
+            "native kernel": lambda _folder: kernel_in_use(),
             "train, save, draw": _journey,
         }
         passed = [_try(name, trial, scratch.path) for name, trial in trials.items()]
@@ -87,6 +88,17 @@ def _engine(_folder: Path) -> str:
         f"{name} ({words}{f', not usable: {faults[name]}' * bool(faults[name])})"
         for name, words in ready.devices.items()
     )
+
+
+def kernel_in_use() -> str:
+    """Say what computes recurrent layers, and why it is not the native kernel."""
+    from forecasting import native
+    from forecasting.models.native_pass import fault, in_use
+
+    setting = f"{native.VARIABLE} = {native.choice()}"
+    reason = fault()
+    words = "the native kernel cannot be used: " + reason if reason else "its numbers are torch's"
+    return f"{in_use()} computes recurrent layers on the CPU; {words} ({setting})"
 
 
 def _journey(folder: Path) -> str:

@@ -59,6 +59,13 @@ def warm_up() -> Job:
     yield EngineReady(devices(), versions(), time.perf_counter() - started)
 
 
+def run_versions(device: str) -> dict[str, str]:
+    """Return :func:`versions`, and what computes the recurrent layers of a run on a device."""
+    from forecasting.models.native_pass import in_use
+
+    return {**versions(), "kernel": in_use() if device == "cpu" else "torch"}
+
+
 def versions() -> dict[str, str]:
     """Return the versions that decide whether numbers repeat."""
     from importlib.metadata import version

@@ -13,7 +13,7 @@ from forecasting.checks import check_distances, check_sizes, drop_short_series
 from forecasting.config import QUANTILES, BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError
 from forecasting.events import AuditFinished, BacktestFinished, Event, Notice, Progress, RunInfo
-from forecasting.jobs.engine import versions
+from forecasting.jobs.engine import run_versions
 from forecasting.jobs.job import Job, never
 from forecasting.jobs.preparing import prepared
 from forecasting.memory import check_memory
@@ -154,7 +154,13 @@ def _backtested(
     stopped = "user" if len(runs) < last.folds else last.stopped
     epochs = sum(run.epochs for run in runs)
     info = RunInfo(
-        seconds, epochs, last.best_epoch, last.device, config.train.seed, stopped, versions()
+        seconds,
+        epochs,
+        last.best_epoch,
+        last.device,
+        config.train.seed,
+        stopped,
+        run_versions(last.device),
     )
     model = next(iter(outcomes))
     tries = yield from count_tries(panel, config, outcomes[model])

@@ -13,7 +13,7 @@ import numpy as np
 from forecasting.config import QUANTILES, BacktestConfig, RunConfig
 from forecasting.events import Event, Notice, Progress, RunInfo
 from forecasting.generators import relay
-from forecasting.jobs.engine import versions
+from forecasting.jobs.engine import run_versions
 from forecasting.jobs.evaluation import count_tries, start_words
 from forecasting.jobs.job import Job, never
 from forecasting.jobs.preparing import prepared
@@ -211,7 +211,7 @@ def _looked(
         run.device,
         config.train.seed,
         "user" if stopped else "epochs",
-        versions(),
+        run_versions(run.device),
     )
     outcomes = {**own, DEFAULTS: replace(base, model=DEFAULTS)}
     yield SearchFinished(trials, found, outcomes, info, sampler)

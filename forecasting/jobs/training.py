@@ -26,7 +26,7 @@ from forecasting.events import (
 )
 from forecasting.files.atomic import FileLock
 from forecasting.generators import relay
-from forecasting.jobs.engine import versions
+from forecasting.jobs.engine import run_versions
 from forecasting.jobs.evaluation import count_tries, start_words
 from forecasting.jobs.exog import check_horizon
 from forecasting.jobs.job import Job, never, noting
@@ -262,14 +262,15 @@ def _thinned(panel: Panel, split: Split, horizon: int) -> Origins:
 def _info(config: RunConfig, fitted: Sequence[Fitted], seconds: float) -> RunInfo:
     last: EpochEnd = fitted[-1].history[-1]
     epochs = sum(len(f.history) - 1 for f in fitted)
+    device = str(fitted[-1].forecaster.device)
     return RunInfo(
         seconds,
         epochs,
         last.best_epoch,
-        str(fitted[-1].forecaster.device),
+        device,
         config.train.seed,
         fitted[-1].stopped,
-        versions(),
+        run_versions(device),
     )
 
 

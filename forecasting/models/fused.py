@@ -37,11 +37,11 @@ class FusedLayer(TorchLayer):
         long = read.device.type == "cpu" and read.shape[1] >= _FUSED_FROM
         return long and not torch.onnx.is_in_onnx_export()
 
-    def run(self, read: Tensor, carry: Carry | None) -> tuple[Tensor, Carry]:
+    def run_torch(self, read: Tensor, carry: Carry | None) -> tuple[Tensor, Carry]:
         """Run the fused pass where it is faster."""
         if self.fuses(read):
             return self.both_directions(self._scan_fused, read, carry)
-        return super().run(read, carry)
+        return super().run_torch(read, carry)
 
     def _scan_fused(self, read: Tensor, state: Carry, backward: bool) -> tuple[Tensor, Carry]:
         states, last = self.fused(read.transpose(0, 1), state[0][0], self.weights(backward))

@@ -21,6 +21,7 @@ class GruLayer(fused.FusedLayer):
     """
 
     module = nn.GRU
+    kind = "gru"
     function = staticmethod(torch.gru)
     gates = ("reset", "update")
 

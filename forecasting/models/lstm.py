@@ -17,6 +17,7 @@ class LstmLayer(TorchLayer):
     """
 
     module = nn.LSTM
+    kind = "lstm"
     function = staticmethod(torch.lstm)
     states = 2
     gates = ("input", "forget", "output")

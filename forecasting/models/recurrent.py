@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from forecasting.config import ModelConfig
 from forecasting.models.encoder import Encoder, Inside
+from forecasting.models.native_pass import Weights, applies, native_pass
 
 #: A hidden unit beyond this size is at the limits of tanh, where its gradient is next to nothing.
 _SATURATED = 0.98
@@ -120,9 +121,14 @@ class RecurrentLayer(nn.Module):
         """Return the output at the last bar, [B, width], of a layer in one direction; a fused pass
         then skips the gradients of the others.
         """
+        return self._around(read[:, -1], self.last_state(read))
+
+    def last_state(self, read: Tensor) -> Tensor:
+        """Return the hidden state at the last bar, [B, hidden], before norm and residual
+        connection.
+        """
         outputs, after = self.run(read, None)
-        end = after[0][-1] if self.fuses(read) else outputs[:, -1]
-        return self._around(read[:, -1], end)
+        return after[0][-1] if self.fuses(read) else outputs[:, -1]
 
     def forward_with_states(self, read: Tensor, cuts: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
         """Run as :meth:`forward`, and return the hidden states at some bars as tensors on which all
@@ -224,6 +230,8 @@ class TorchLayer(RecurrentLayer):
     #: torch's module, and its function that runs one direction of one layer.
     module: ClassVar[type[nn.RNN | nn.LSTM | nn.GRU]]
     function: Callable[..., tuple[Tensor, ...]]
+    #: What the native kernel calls the unit.
+    kind: str
 
     def make_cell(self, config: ModelConfig, inputs: int, **more: Any) -> nn.Module:
         """Return torch's module with one layer, batch first."""
@@ -232,6 +240,30 @@ class TorchLayer(RecurrentLayer):
         )
 
     def run(self, read: Tensor, carry: Carry | None) -> tuple[Tensor, Carry]:
+        """Run the native kernel where it applies, else :meth:`run_torch`."""
+        if self.is_native(read):
+            return self.both_directions(self._scan_native, read, carry)
+        return self.run_torch(read, carry)
+
+    def last_state(self, read: Tensor) -> Tensor:
+        """Leave the other states out of the native kernel's pass."""
+        if not self.is_native(read):
+            return super().last_state(read)
+        weights = Weights(*self.weights(False))
+        return native_pass(self.kind, read, (None, None), weights, outputs=False)[1]
+
+    def is_native(self, read: Tensor) -> bool:
+        """Return whether the native kernel computes these bars."""
+        return applies(read, self.cell.weight_hh_l0)
+
+    def _scan_native(self, read: Tensor, state: Carry, backward: bool) -> tuple[Tensor, Carry]:
+        hidden, cell, *_ = (*(part[0] for part in state), None)
+        weights = Weights(*self.weights(backward))
+        outputs, *after = native_pass(self.kind, read, (hidden, cell), weights)
+        assert outputs is not None
+        return outputs, tuple(part[None] for part in after if part is not None)
+
+    def run_torch(self, read: Tensor, carry: Carry | None) -> tuple[Tensor, Carry]:
         """Run torch's module, in all directions at once."""
         state = carry if carry is None or self.states > 1 else carry[0]
         outputs, after = self.cell(read, state)

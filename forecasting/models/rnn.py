@@ -26,6 +26,7 @@ class RnnLayer(fused.FusedLayer):
     def make_cell(self, config: ModelConfig, inputs: int, **more: Any) -> nn.Module:
         """Return torch's module with the configured activation."""
         self.relu = config.activation == "relu"
+        self.kind = config.activation
         self.bounded = not self.relu
         self.function = torch.rnn_relu if self.relu else torch.rnn_tanh
         cell = super().make_cell(config, inputs, nonlinearity=config.activation)

@@ -30,10 +30,13 @@ def differences(one: StoredRun, other: StoredRun) -> list[tuple[str, str, str]]:
     versions = (one.record.versions, other.record.versions)
     names = sorted({*versions[0], *versions[1]})
     rows += [
-        (f"Version of {name}", versions[0].get(name, "–"), versions[1].get(name, "–"))
-        for name in names
+        (_label(name), versions[0].get(name, "–"), versions[1].get(name, "–")) for name in names
     ]
     return [row for row in rows if row[1] != row[2]]
+
+
+def _label(name: str) -> str:
+    return "Kernel of recurrent layers" if name == "kernel" else f"Version of {name}"
 
 
 def _settings(config: RunConfig) -> dict[str, str]:
