@@ -55,7 +55,7 @@ async def run_command(
     CommandError
         The command failed: with its message and its hint.
     """
-    words = [sys.executable, "-P", "-m", "app", command, "--json", *options, "--", *sources]
+    words = [*program(), command, "--json", *options, "--", *sources]
     found: list[str] = []
     notes: list[str] = []
     async with _process(words) as process:
@@ -75,6 +75,13 @@ async def run_command(
     except ValueError:
         raise CommandError(_failure(status, notes)) from None
     return made if isinstance(made, list) else [made], notes
+
+
+def program() -> list[str]:
+    """Return the words that start this program once more: in a bundle it is a file of its own."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable]
+    return [sys.executable, "-P", "-m", "app"]
 
 
 @contextlib.asynccontextmanager
