@@ -166,6 +166,8 @@ REQUIRED_FILES = (
     "app/docs/window.md",
     "app/docs/images/odds.png",
     "app/export/report.html.j2",
+    "forecasting/native/cells.c",
+    "forecasting/native/built/cells-*",
     "candlecast-*.dist-info/METADATA",
     "candlecast-*.dist-info/entry_points.txt",
     "torch-*.dist-info/METADATA",
@@ -189,6 +191,7 @@ BUILD_TOOLS = frozenset(
 #: Distributions that a library asks for and no command imports: :data:`UNUSED_MODULES`.
 LEFT_OUT = frozenset({"alembic", "mako", "networkx", "sqlalchemy"})
 
+_OURS = ("app/", "forecasting/")
 #: Libraries that every desktop brings: those of the C runtime, the X server and the graphics card.
 _SYSTEM = re.compile(
     r"lib(c|m|dl|rt|pthread|util|resolv|anl|nsl|crypt"
@@ -206,6 +209,8 @@ def is_unused(path: str) -> bool:
         Inside the bundle; separators of any system.
     """
     plain = path.replace("\\", "/")
+    if plain.startswith(_OURS):  # the kernel's library is found by a sum over its sources
+        return False
     return any(fnmatchcase(plain, pattern) for pattern in UNUSED_FILES)
 
 

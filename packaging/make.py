@@ -72,7 +72,10 @@ def environment(work: Path) -> Path:
         stamp.write_text(state, encoding="utf-8")
     wheels = work / "wheel"
     shutil.rmtree(wheels, ignore_errors=True)
-    call(python, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", wheels, ROOT)
+    call(
+        *(python, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", wheels, ROOT),
+        env={**os.environ, "CANDLECAST_NATIVE_WHEEL": "1"},
+    )
     (wheel,) = wheels.glob("*.whl")
     _pip(python, "--no-deps", "--force-reinstall", wheel)
     return python

@@ -137,7 +137,7 @@ def test_nothing_that_a_bundle_needs_is_left_out(packaging: ModuleType, tmp_path
         ("pyarrow/libarrow_python.so.2600", False),
         ("pandas/tests/frame/test_api.py", True),
         ("app/docs/window.md", False),
-        ("forecasting/native/kernel.so", False),
+        ("forecasting/native/layout.h", False),
     ],
 )
 def test_what_stays_out(packaging: ModuleType, path: str, unused: bool) -> None:
