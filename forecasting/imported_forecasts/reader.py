@@ -16,7 +16,9 @@ from forecasting.imported_forecasts.columns import (
     assign_columns,
     suggest_columns,
 )
+from forecasting.imported_forecasts.date_headers import with_dates_in_rows
 from forecasting.imported_forecasts.documents import document_grid
+from forecasting.imported_forecasts.header_lines import lines_of_names, spanned
 from forecasting.imported_forecasts.options import AS_FOUND, ForecastOptions
 from forecasting.imported_forecasts.reshape import reshaped
 from forecasting.imported_forecasts.rows import ForecastRows, RowKeys, TableRows, read_rows
@@ -174,8 +176,8 @@ def _suggested(preview: ForecastsPreview, path: Path) -> ForecastsPreview:
     try:
         with _naming(path):
             tables = _tables(path, preview.options)
-            grid = tables.grid(preview.options.sheet or tables.names[0])
-            grid = reshaped(grid, preview.options.cutoff)
+            name = preview.options.sheet or tables.names[0]
+            grid = reshaped(_grid(path, tables, name, preview.options), preview.options.cutoff)
             columns = suggest_columns(grid, preview.options)
     except SourceError:
         return preview
@@ -202,7 +204,7 @@ def _understood(
     found: list[tuple[Grid, ForecastColumns, str]] = []
     for name in (wanted,) if wanted else tables.names[:_MOST_TABLES]:
         try:
-            grid = reshaped(tables.grid(name), options.cutoff)
+            grid = reshaped(_grid(path, tables, name, options), options.cutoff)
             found.append((grid, assign_columns(grid, options), name))
         except SourceError as error:
             failures.append(error)
@@ -236,13 +238,36 @@ def _tables(path: Path, options: ForecastOptions) -> Tables:
         return read_tables(path, reading.model_copy(update={"header": "1"}))
     if tables.opened.kind != "text" or reading.header:
         return tables
-    grid = tables.grid("")
+    try:
+        grid = tables.grid("")
+    except SourceError:
+        return tables
     if not grid.header:
         return read_tables(path, reading.model_copy(update={"header": "1"}))
     named = [name for name in grid.names if not name.startswith("column ")]
     if len(grid.header) == 1 and len(set(named)) < len(named):
         return read_tables(path, reading.model_copy(update={"header": "1-2"}))
     return tables
+
+
+def _grid(path: Path, tables: Tables, name: str, options: ForecastOptions) -> Grid:
+    """Return a table; with the first line for its header where nothing else makes it one and the
+    line holds dates, and with as many lines as its names take.
+    """
+    reading = options.reading()
+    try:
+        grid = tables.grid(name)
+    except SourceError:
+        if reading.header:
+            raise
+        first = read_tables(path, reading.model_copy(update={"header": "1"})).grid(name)
+        if with_dates_in_rows(first) is first:
+            raise
+        return first
+    lines = "" if reading.header else lines_of_names(grid)
+    if not lines:
+        return grid
+    return spanned(read_tables(path, reading.model_copy(update={"header": lines})).grid(name))
 
 
 @contextmanager

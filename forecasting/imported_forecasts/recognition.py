@@ -6,9 +6,11 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from forecasting.errors import CandlecastError
+from forecasting.imported_forecasts.header_lines import lines_of_names, spanned
 from forecasting.imported_forecasts.names import names_model, read_name, says_actual
 from forecasting.sources.files.container import Opened, inspect_file
 from forecasting.sources.files.text import detect_encoding
@@ -17,7 +19,9 @@ from forecasting.sources.files.text import detect_encoding
 _SMALL_WORKBOOK = 2**20
 _LINES = 12
 #: Keys of documents that hold forecasts.
-_KEYS = re.compile(rb'"(?:prediction_results|predictions|quantiles|forecast|cutoff)"\s*:')
+_KEYS = re.compile(rb'"(?:prediction_results|predictions|quantiles|samples|forecast|cutoff)"\s*:')
+#: Names that nothing but a table of fable has; fewest columns of steps ahead.
+_FABLE, _LEAST_STEPS = {".model", ".mean"}, 5
 
 
 def holds_forecasts(path: str | Path) -> bool:
@@ -46,7 +50,8 @@ def names_say_forecasts(names: Sequence[str]) -> bool:
     kinds = Counter(read_name(name).kind for name in names if name.strip())
     texts = [name for name in map(read_name, names) if name.kind in ("quantile", "lower", "upper")]
     levels = sum(name.level > 0 for name in texts)
-    dated = kinds["ds"] + kinds["target_ds"]
+    dated = kinds["ds"] + kinds["target_ds"] + (not names[0].strip() if names else 0)
+    steps = sum(re.fullmatch(r"(?i)f\d{1,2}", name.strip()) is not None for name in names)
     forecast = kinds["point"] + kinds["mean"]
     actual, model = any(map(says_actual, names)), any(map(names_model, names))
     return bool(
@@ -56,6 +61,8 @@ def names_say_forecasts(names: Sequence[str]) -> bool:
         or (forecast and kinds["y"])
         or (model and dated and (kinds["y"] or kinds["price"]))
         or (actual and dated and kinds["lower"] and kinds["upper"])
+        or set(names) >= _FABLE
+        or (steps >= _LEAST_STEPS and (kinds["unique_id"] or dated))
     )
 
 
@@ -87,7 +94,10 @@ def _sheet_rows(opened: Opened) -> list[Sequence[str]]:
     found: list[Sequence[str]] = []
     for name in tables.names[:8]:
         try:
-            found.append(tables.grid(name).names)
+            grid = tables.grid(name)
         except CandlecastError:
             continue
+        lines = lines_of_names(grid).split("-")
+        above = grid.above[-(int(lines[1]) - int(lines[0])) :] if len(lines) > 1 else ()
+        found.append(spanned(replace(grid, header=(*above, *grid.header))).names)
     return found

@@ -11,6 +11,7 @@ import numpy as np
 
 from forecasting.errors import SourceError
 from forecasting.imported_forecasts.cells import with_limits
+from forecasting.imported_forecasts.date_headers import with_dates_in_rows
 from forecasting.imported_forecasts.names import read_name
 from forecasting.series import Finding
 from forecasting.sources.files.dates import read_dates
@@ -54,9 +55,10 @@ def reshaped(grid: Grid, cutoff: str = "") -> Grid:
     Raises
     ------
     SourceError
-        Steps ahead whose origin neither a column of dates nor the user tells.
+        Steps ahead whose origin neither a column of dates nor the user tells, or columns of dates
+        that may be read in two ways.
     """
-    return _by_step(_by_name(with_limits(grid)), cutoff)
+    return _by_step(_by_name(with_limits(with_dates_in_rows(grid))), cutoff)
 
 
 def _by_name(grid: Grid) -> Grid:

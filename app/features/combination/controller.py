@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from forecasting.jobs import CombinationFinished
     from forecasting.training import TrainedNetwork
 
-_KEY = "combine"
+_KEY, _RUNS = "combine", "combine-runs"
+#: Most kept runs that are offered: the latest ones.
+_MOST_RUNS = 12
 #: Baselines that are offered; those that are chosen at first.
 _BASELINES = ("har", "garch-t", "ewma", "drift", "random-walk", "historical-simulation")
 _USUAL = ("har", "garch-t")
@@ -45,6 +47,7 @@ class CombinationController(FeatureController):
         super().__init__(context)
         self._model = context.model
         self._files: list[str] = []
+        self._runs: dict[str, str] = {}
         self.result: RunResult | None = None
         self.dialog = CombinationDialog(self._window)
         self.dialog.combine_requested.connect(self.combine)
@@ -63,9 +66,13 @@ class CombinationController(FeatureController):
         self.dialog.show_message("")
         self.dialog.show()
         self.dialog.raise_()
+        panel = self._session.panel
+        if panel is not None:
+            task = self._session.background.call(_stored_runs, panel.symbols, key=_RUNS)
+            task.returned.connect(self._offer_runs)
 
     def add_file(self, path: str) -> None:
-        """Offer a saved network, and choose it."""
+        """Offer a saved network or a file of forecasts, and choose it."""
         if path not in self._files:
             self._files.append(path)
         self._list([*self.dialog.chosen(), path])
@@ -106,6 +113,11 @@ class CombinationController(FeatureController):
         text = self.tr("Forecasts entered in the journal: {n}.").format(n=added)
         self.dialog.show_message(text)
 
+    def _offer_runs(self, runs: dict[str, str]) -> None:
+        """Offer the forecasts of runs that were kept; what is chosen stays so."""
+        self._runs = runs
+        self._list(self.dialog.chosen())
+
     def _list(self, chosen: Sequence[str]) -> None:
         titles: dict[str, str] = {}
         finished = self._session.finished
@@ -114,6 +126,7 @@ class CombinationController(FeatureController):
             titles[_TRAINED] = self.tr("{network} of the last training").format(network=name)
         titles |= {path: Path(path).name for path in self._files}
         titles |= {name: model_title(name) for name in _BASELINES}
+        titles |= self._runs
         self.dialog.show_models(titles, chosen)
 
     def _job(self, chosen: Sequence[str]) -> Job:
@@ -151,9 +164,28 @@ class CombinationController(FeatureController):
         self.dialog.show_message(f"{failure.message} {failure.hint}".strip())
 
     def _ask_file(self) -> None:
-        path = ask_file(self.dialog, self._preferences, self.tr("Add a saved network"))
+        path = ask_file(
+            self.dialog, self._preferences, self.tr("Add a saved network or forecasts")
+        )
         if path:
             self.add_file(path)
+
+
+def _stored_runs(symbols: tuple[str, ...]) -> dict[str, str]:
+    """Return the latest runs of some series by what a combination calls them."""
+    from forecasting.store import RunStore
+
+    with RunStore() as store:
+        runs = [
+            run
+            for run in store.runs()
+            if {item.symbol for item in run.record.series} >= set(symbols) and run.model
+        ]
+    return {
+        f"run:{run.key}": f"{run.name or run.model}, {run.symbols}, "
+        f"{run.horizon} bars, {run.record.made_at[:16].replace('T', ' ')}"
+        for run in runs[:_MOST_RUNS]
+    }
 
 
 def _sheet(result: RunResult) -> Columns:

@@ -29,7 +29,7 @@ class CombinationDialog(QDialog):
     Attributes
     ----------
     combine_requested, stop_requested, journal_requested, file_requested : Signal
-        Combine the chosen models; give that up; enter the forecast in the journal; name the file of
+        Combine the chosen models; give that up; enter the forecast in the journal; name a file of
         a saved network.
     """
 
@@ -60,7 +60,7 @@ class CombinationDialog(QDialog):
         self.models.setFixedHeight(_LIST)
         self.scores = TableView(self.tr("Scores of the combination and of other models"))
         self.scores.setMinimumHeight(_TABLE)
-        self.file_button = QPushButton(self.tr("&Add a saved network…"))
+        self.file_button = QPushButton(self.tr("&Add a network or forecasts…"))
         self.combine_button = QPushButton(self.tr("&Combine"))
         self.journal_button = QPushButton(self.tr("Enter in the &journal"))
         self.file_button.clicked.connect(self.file_requested)

@@ -204,8 +204,8 @@ def find_frame(rows: Sequence[Sequence[str]], form: str = "", header: str = "") 
     widest = max((len(row) for row in rows[:_LEAST_ROWS]), default=1)
     rows = rows[: max(_LEAST_ROWS, _MOST_CELLS // max(widest, 1))]
     kinds = [[cell_kind(cell, form) for cell in row[:64]] for row in rows]
-    column = _date_column(kinds)
     below = known[-1] if known else -1
+    column = _date_column(kinds[below + 1 :])
     data = [index for index, row in enumerate(kinds) if index > below and _is_data(row, column)]
     if not data:
         raise SourceError(
