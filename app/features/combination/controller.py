@@ -164,9 +164,7 @@ class CombinationController(FeatureController):
         self.dialog.show_message(f"{failure.message} {failure.hint}".strip())
 
     def _ask_file(self) -> None:
-        path = ask_file(
-            self.dialog, self._preferences, self.tr("Add a saved network or forecasts")
-        )
+        path = ask_file(self.dialog, self._preferences, self.tr("Add a saved network or forecasts"))
         if path:
             self.add_file(path)
 
