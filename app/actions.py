@@ -522,6 +522,8 @@ class Actions:
         self._window = window
         self.commands, menus = _with_features(features)
         self.named: dict[str, QAction] = {}
+        self._theme: Theme | None = None
+        self._menus_drawn = False
         self._groups: dict[str, QActionGroup] = {}
         for name, command in self.commands.items():
             self.named[name] = self._action(name, command)
@@ -530,7 +532,7 @@ class Actions:
             self._fill(window.menuBar().addMenu(_tr(title)), entries)
         self.ticker_field, self.ticker_settings = TickerField(), TickerSettings()
         self.ticker_field.setFixedWidth(_TICKERS)
-        self._toolbar()
+        self._bar = self._toolbar()
         self.set_compact(compact=False)
 
     def __getitem__(self, name: str) -> QAction:
@@ -569,10 +571,23 @@ class Actions:
             action.setChecked(False)
 
     def set_theme(self, theme: Theme) -> None:
-        """Draw all icons in the colours of a theme."""
-        for name, command in self.commands.items():
-            if command.picture:
-                self.named[name].setIcon(icon(command.picture, theme))
+        """Draw the icons in the colours of a theme; those of the menus not before
+        :meth:`draw_menus`.
+        """
+        self._theme = theme
+        seen = self.named.values() if self._menus_drawn else self._bar.actions()
+        for action in seen:
+            picture = self.commands[action.objectName()].picture if action.objectName() else ""
+            if picture:
+                action.setIcon(icon(picture, theme))
+
+    def draw_menus(self) -> None:
+        """Draw also the icons that are seen in menus only; to be called once the window is
+        shown.
+        """
+        self._menus_drawn = True
+        if self._theme is not None:
+            self.set_theme(self._theme)
 
     def shortcuts(self) -> list[tuple[str, str]]:
         """Return text and keys of every action that has keys, in the order of the menus."""
@@ -622,7 +637,7 @@ class Actions:
     def _starting(self, prefix: str) -> list[QAction]:
         return [action for name, action in self.named.items() if prefix and name.startswith(prefix)]
 
-    def _toolbar(self) -> None:
+    def _toolbar(self) -> QToolBar:
         bar = QToolBar(_tr("Toolbar"))
         bar.setObjectName("toolbar")
         bar.setMovable(False)
@@ -646,3 +661,4 @@ class Actions:
             if button is not None and action.toolTip():
                 button.setAccessibleName(action.iconText())
         self._window.addToolBar(bar)
+        return bar

@@ -300,12 +300,17 @@ def asset(*parts: str) -> Path:
     FileNotFoundError
         An asset that does not exist: a fault of the installation.
     """
-    here = Path(__file__).resolve().parent
-    for root in (here / "assets", here.parent / "assets"):
+    for root in _asset_folders():
         path = root.joinpath(*parts)
         if path.is_file():
             return path
     raise FileNotFoundError(f"asset {'/'.join(parts)} is missing from the installation")
+
+
+@cache
+def _asset_folders() -> tuple[Path, Path]:
+    here = Path(__file__).resolve().parent
+    return here / "assets", here.parent / "assets"
 
 
 @cache

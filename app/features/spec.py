@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -41,6 +42,8 @@ class FeatureController(QObject):
         The last change can be put back by :meth:`put_back`.
     run_stored : Signal
         Key of a run that was stored and is to be shown.
+    journal_changed : Signal
+        The journal may hold more than before.
     """
 
     changed = Signal()
@@ -49,6 +52,7 @@ class FeatureController(QObject):
     warned = Signal(str, str)
     undo_offered = Signal()
     run_stored = Signal(str)
+    journal_changed = Signal()
 
     def __init__(self, context: FeatureContext) -> None:
         super().__init__(context.window)
@@ -207,18 +211,35 @@ class FeatureSpec:
     ----------
     name : str
         Also the name of its dock.
-    controller : callable
-        Makes the controller from the context.
+    controller : str
+        ``package.module:class`` of a :class:`FeatureController`, imported and made once it is needed:
+        that may be after the prices have come, so it looks at what is there by then.
     commands : mapping of str to Command
         Each says in ``after`` below which entry of the menus it stands.
     title : str
         Of the dock; "" for a feature without one.
-    panel : callable, optional
-        Makes the panel of the dock: a widget with ``set_theme``.
+    panel : str
+        ``package.module:class`` of the panel of the dock, a widget with ``set_theme``, imported and
+        made once it is seen or asked for; "" for a feature without one.
     """
 
     name: str
-    controller: Callable[[FeatureContext], FeatureController]
+    controller: str
     commands: Mapping[str, Command] = field(default_factory=dict)
     title: str = ""
-    panel: Callable[[], Any] | None = None
+    panel: str = ""
+
+    def make_controller(self, context: FeatureContext) -> FeatureController:
+        """Import and make the controller."""
+        made: FeatureController = _load(self.controller)(context)
+        return made
+
+    def make_panel(self) -> Any:
+        """Import and make the panel."""
+        return _load(self.panel)()
+
+
+def _load(reference: str) -> Any:
+    """Import what ``package.module:name`` names."""
+    module, _, name = reference.partition(":")
+    return getattr(import_module(module), name)

@@ -4,8 +4,8 @@ wait for what is hidden.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar, cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QShowEvent
@@ -84,3 +84,27 @@ class Late(QWidget, Generic[ContentT]):
         """Build the widget before it is seen."""
         _content = self.content
         super().showEvent(event)
+
+
+class LatePanels(Mapping[str, Any]):
+    """Panels by name; one that stands in a :class:`Late` is built when it is asked for.
+
+    Parameters
+    ----------
+    frames : mapping of str to QWidget
+        Panels, and frames of those that are built late.
+    """
+
+    def __init__(self, frames: Mapping[str, QWidget]) -> None:
+        self._frames = frames
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a panel, which is built if it is not there yet."""
+        frame = self._frames[name]
+        return frame.content if isinstance(frame, Late) else frame
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._frames)
+
+    def __len__(self) -> int:
+        return len(self._frames)

@@ -38,6 +38,7 @@ from app.theme import Theme
 from app.widgets.banner import Banner
 from app.widgets.chart_header import ChartHeader
 from app.widgets.empty_state import EmptyState
+from app.widgets.late import Late, LatePanels
 from app.widgets.message_bar import MessageBarStack
 from app.widgets.status_line import StatusLine
 from app.window.dock_sizes import DockSizes
@@ -62,8 +63,10 @@ class Layout(QObject):
     ----------
     banner, header, stepper, chart, data, model, training, results, backtest, journal, runs, status
         The parts.
-    panels : dict of str to QWidget
-        The panel of every dock.
+    frames : dict of str to QWidget
+        What stands in every dock: a panel, or the frame of one that is built late.
+    panels : LatePanels
+        The panel of every dock, which is built if it is not there yet.
     docks : dict of str to QDockWidget
         ``data``, ``model``, ``training``, ``results``, ``backtest``, ``journal``, ``runs``, and
         those of the features.
@@ -104,11 +107,12 @@ class Layout(QObject):
             "journal": self.tr("Journal"),
             "runs": self.tr("Runs"),
         }
-        self.panels: dict[str, Any] = {name: getattr(self, name) for name in self._titles}
+        self.frames: dict[str, Any] = {name: getattr(self, name) for name in self._titles}
         for spec in features:
-            if spec.panel is not None:
+            if spec.panel:
                 self._titles[spec.name] = self.tr(spec.title)
-                self.panels[spec.name] = spec.panel()
+                self.frames[spec.name] = Late(spec.make_panel)
+        self.panels = LatePanels(self.frames)
         self.drawing_tools = DrawingToolbar()
         self.status = StatusLine(window.statusBar())
         self._empty = EmptyState(
@@ -172,7 +176,7 @@ class Layout(QObject):
             self.banner,
             self.header,
             self.stepper,
-            *self.panels.values(),
+            *self.frames.values(),
             self.chart,
             self._empty,
         ):
@@ -199,14 +203,14 @@ class Layout(QObject):
     def _dock_panels(self, panels_menu: QMenu) -> None:
         left, below = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
         self._window.setCorner(Qt.Corner.BottomLeftCorner, left)
-        for name, panel in self.panels.items():
+        for name, frame in self.frames.items():
             dock = QDockWidget(self._titles[name], self._window)
             dock.setObjectName(name)
-            dock.setWidget(panel)
+            dock.setWidget(frame)
             self._window.addDockWidget(left if name in LEFT else below, dock)
             panels_menu.addAction(dock.toggleViewAction())
             self.docks[name] = dock
-        lower = [name for name in self.panels if name not in LEFT]
+        lower = [name for name in self.frames if name not in LEFT]
         for before, after in (*pairwise(LEFT), *pairwise(lower[1:])):
             self._window.tabifyDockWidget(self.docks[before], self.docks[after])
         self.docks["results"].raise_()

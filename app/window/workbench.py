@@ -23,6 +23,7 @@ from app.features.drawings.controller import DrawingsController
 from app.features.drawings.dates import DatesController
 from app.features.evaluation.controller import EvaluationController
 from app.features.export.controller import ExportController
+from app.features.feature_controllers import FeatureControllers
 from app.features.help.controller import HelpController
 from app.features.importing.clipboard import ClipboardImport
 from app.features.importing.controller import ImportController
@@ -180,7 +181,21 @@ class Workbench(QObject):
             self.export_controller.may_forget,
             preferences,
         )
-        self.features = self._make_features()
+        self.features = FeatureControllers(
+            FeatureContext(
+                window,
+                self.session,
+                self.actions,
+                preferences,
+                self.chart,
+                self.model,
+                self.layout.presets,
+                self.layout.panels,
+            ),
+            FEATURES,
+            self.layout.frames,
+            self._wire_feature,
+        )
         self.drawings_controller = DrawingsController(
             window, self.session, self.chart, self.layout.drawing_tools, self.actions, preferences
         )
@@ -213,11 +228,10 @@ class Workbench(QObject):
             self.view_controller,
             self.watchlist_controller,
             self.runs,
-            self.features["odds"],
             self.drawings_controller,
             self.compare_controller,
             self.chart_grid,
-            self.features["portfolio"],
+            self.features,
             preferences,
         )
         self.training_controller = TrainingController(
@@ -254,8 +268,6 @@ class Workbench(QObject):
         self.importer.specs = lambda: self.features["inputs"].specs() or ()
         self._wire_session()
         self._wire_panels()
-        for feature in self.features.values():
-            self._wire_feature(feature)
         self._wire_actions()
         preferences.told = self.banner.show_lasting
         self.layout.compact_changed.connect(self.actions.set_compact)
@@ -282,6 +294,7 @@ class Workbench(QObject):
         elif all(map(is_network, references)):
             self.load((FIRST_SAMPLE,))
         self.load(references)
+        self.session.call_once_shown(self.actions.draw_menus)
         self.session.call_once_shown(self._start_reading)
         self.session.call_once_shown(self._build_next)
         self.session.warm_up_soon()
@@ -297,11 +310,14 @@ class Workbench(QObject):
             self.export_controller.offer_all(part)
 
     def _build_next(self) -> None:
-        """Build what is hidden and not there yet, one part in each turn of the event loop."""
+        """Build what is hidden and not there yet, a part or a controller in each turn of the event
+        loop.
+        """
         parts: list[Late[Any]] = self.window.findChildren(Late)
         part = next((part for part in parts if not part.is_built), None)
         if part is not None:
             _content = part.content
+        if part is not None or self.features.make_next():
             QTimer.singleShot(_APART_MS, self, self._build_next)
 
     def _start_reading(self) -> None:
@@ -545,7 +561,6 @@ class Workbench(QObject):
         self.backtest_controller.refused.connect(self.report)
         self.journal_controller.notified.connect(self.banner.show_notice)
         self.journal_controller.warned.connect(self.banner.show_lasting)
-        self.features["watch"].passed.connect(self.journal_controller.read)
         self.watchlist_controller.removed.connect(
             lambda: self.features["watch"].stop(self.watchlist_controller.removed_rows)
         )
@@ -562,7 +577,9 @@ class Workbench(QObject):
             lambda: self.training_controller.offer_undo(self.drawings_controller)
         )
         self.drawings_controller.notified.connect(self._status.rest)
-        self.drawings_controller.odds_requested.connect(self.features["odds"].add_along)
+        self.drawings_controller.odds_requested.connect(
+            lambda *asked: self.features["odds"].add_along(*asked)
+        )
         self.view_controller.interval_controller.changed.connect(self._show_interval)
         self.view_controller.interval_controller.warned.connect(self.banner.show_notice)
         self.dates_controller.refused.connect(self.report)
@@ -593,23 +610,11 @@ class Workbench(QObject):
         self.layout.presets.open("data")
         self.data.begin_search()
 
-    def _make_features(self) -> dict[str, Any]:
-        """Return the controllers of the features that stand by themselves, by name."""
-        context = FeatureContext(
-            self.window,
-            self.session,
-            self.actions,
-            self._preferences,
-            self.chart,
-            self.model,
-            self.layout.presets,
-            self.layout.panels,
-        )
-        return {spec.name: spec.controller(context) for spec in FEATURES}
-
     def _wire_feature(self, feature: FeatureController) -> None:
         feature.refused.connect(self.report)
+        feature.changed.connect(self.project_controller.touch)
         feature.run_stored.connect(self.runs.show_stored)
+        feature.journal_changed.connect(self.journal_controller.read)
         feature.notified.connect(self.banner.show_notice)
         feature.warned.connect(self.banner.show_lasting)
         feature.undo_offered.connect(partial(self.training_controller.offer_undo, feature))
@@ -619,7 +624,8 @@ class Workbench(QObject):
         """Return the feature that opens some files, None where they are prices, a project or a
         network.
         """
-        return next((feature for feature in self.features.values() if feature.takes(files)), None)
+        features = (self.features[name] for name in self.features)
+        return next((feature for feature in features if feature.takes(files)), None)
 
     def _wire_actions(self) -> None:
         def on(name: str, do: Callable[[], object]) -> None:

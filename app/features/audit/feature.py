@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from app.actions import Command
-from app.features.audit.controller import AuditController
 from app.features.spec import FeatureSpec
 
 AUDIT = FeatureSpec(
     "audit",
-    AuditController,
+    "app.features.audit.controller:AuditController",
     {
         "audit": Command(
             "&Audit for leaks…",

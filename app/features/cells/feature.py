@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from app.actions import Command
-from app.features.cells.controller import CellsController
 from app.features.spec import FeatureSpec
 
 CELLS = FeatureSpec(
     "cells",
-    CellsController,
+    "app.features.cells.controller:CellsController",
     {
         "cells": Command(
             "Inside the &cell…",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from app.actions import Command
-from app.features.combination.controller import CombinationController
 from app.features.spec import FeatureSpec
 
 COMBINATION = FeatureSpec(
     "combination",
-    CombinationController,
+    "app.features.combination.controller:CombinationController",
     {
         "combine": Command(
             "Com&bine models…",

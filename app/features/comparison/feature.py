@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from app.actions import Command
-from app.features.comparison.controller import ComparisonController
 from app.features.spec import FeatureSpec
 
 COMPARISON = FeatureSpec(
     "comparison",
-    ComparisonController,
+    "app.features.comparison.controller:ComparisonController",
     {
         "compare_trainings": Command(
             "&Compare two trainings…",

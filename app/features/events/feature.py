@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from app.actions import Command
-from app.features.events.controller import EventsController
 from app.features.spec import FeatureSpec
 
 EVENTS = FeatureSpec(
     "events",
-    EventsController,
+    "app.features.events.controller:EventsController",
     {
         "events": Command(
             "Di&vidends, splits and earnings",

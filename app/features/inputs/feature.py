@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from app.actions import Command
-from app.features.inputs.controller import InputsController
 from app.features.spec import FeatureSpec
 
 INPUTS = FeatureSpec(
     "inputs",
-    InputsController,
+    "app.features.inputs.controller:InputsController",
     {
         "inputs": Command(
             "Choose &inputs…",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from app.actions import Command
-from app.features.judge.controller import JudgeController
 from app.features.spec import FeatureSpec
 
 JUDGE = FeatureSpec(
     "judge",
-    JudgeController,
+    "app.features.judge.controller:JudgeController",
     {
         "judge": Command(
             "&Judge forecasts…",

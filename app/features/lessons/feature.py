@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from app.actions import Command
-from app.features.lessons.controller import LessonController
 from app.features.spec import FeatureSpec
 
 LESSON = FeatureSpec(
     "lessons",
-    LessonController,
+    "app.features.lessons.controller:LessonController",
     {
         "lessons": Command(
             "&Lessons…",

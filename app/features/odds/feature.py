@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from app.actions import Command
-from app.features.odds.controller import OddsController
-from app.features.odds.panel import OddsPanel
 from app.features.spec import FeatureSpec
 
 ODDS = FeatureSpec(
     "odds",
-    OddsController,
+    "app.features.odds.controller:OddsController",
     {
         "add_line": Command(
             "Add &line of odds",
@@ -20,5 +18,5 @@ ODDS = FeatureSpec(
         )
     },
     title="Odds",
-    panel=OddsPanel,
+    panel="app.features.odds.panel:OddsPanel",
 )

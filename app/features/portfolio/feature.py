@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from app.features.portfolio.controller import PortfolioController
-from app.features.portfolio.panel import PortfolioPanel
 from app.features.spec import FeatureSpec
 
-PORTFOLIO = FeatureSpec("portfolio", PortfolioController, title="Portfolio", panel=PortfolioPanel)
+PORTFOLIO = FeatureSpec(
+    "portfolio",
+    "app.features.portfolio.controller:PortfolioController",
+    title="Portfolio",
+    panel="app.features.portfolio.panel:PortfolioPanel",
+)

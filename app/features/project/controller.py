@@ -20,9 +20,10 @@ from app.charts.price import PriceChart
 from app.features.chart_grid.controller import ChartGridController
 from app.features.compare.controller import CompareController
 from app.features.drawings.controller import DrawingsController
+from app.features.feature_controllers import FeatureControllers
 from app.features.model.panel import ModelPanel
-from app.features.odds.controller import OddsController
-from app.features.portfolio.controller import PortfolioController
+from app.features.odds.lines import OddsLines
+from app.features.portfolio.holding import Holding
 from app.features.project.project_file import (
     LONGEST_KEY,
     MOST_COMPARED,
@@ -83,11 +84,11 @@ class ProjectController(QObject):
     view_controller : ViewController
     watchlist_controller : WatchlistController
     runs : RunsController
-    odds : OddsController
     drawings : DrawingsController
     compare : CompareController
     chart_grid : ChartGridController
-    portfolio : PortfolioController
+    features : FeatureControllers
+        Of them, lines of odds and what is held belong to a project.
     preferences : Preferences
 
     Attributes
@@ -123,11 +124,10 @@ class ProjectController(QObject):
         view_controller: ViewController,
         watchlist_controller: WatchlistController,
         runs: RunsController,
-        odds: OddsController,
         drawings: DrawingsController,
         compare: CompareController,
         chart_grid: ChartGridController,
-        portfolio: PortfolioController,
+        features: FeatureControllers,
         preferences: Preferences,
     ) -> None:
         super().__init__(window)
@@ -145,7 +145,7 @@ class ProjectController(QObject):
             runs,
             preferences,
         )
-        self._odds, self._portfolio, self._drawings = odds, portfolio, drawings
+        self._features, self._drawings = features, drawings
         self._compare, self._chart_grid = compare, chart_grid
         self.path: Path | None = None
         self._recovery = Recovery(preferences.data_file("recovery"))
@@ -169,11 +169,9 @@ class ProjectController(QObject):
             runs.kept,
             runs.recalled,
             runs_panel.compare_requested,
-            odds.changed,
             drawings.changed,
-            portfolio.changed,
         ):
-            signal.connect(self._touch)
+            signal.connect(self.touch)
         session.state_changed.connect(self._at_rest)
 
     @property
@@ -312,10 +310,20 @@ class ProjectController(QObject):
             config,
             compared,
             shown,
-            self._odds.kept,
-            self._portfolio.holding,
+            self._odds(),
+            self._holding(),
             self._drawings.drawings,
         )
+
+    def _odds(self) -> OddsLines:
+        """Return the lines of odds; none before anything of them was asked for."""
+        odds = self._features.made.get("odds")
+        return OddsLines() if odds is None else odds.kept
+
+    def _holding(self) -> Holding:
+        """Return what is held; nothing before anything of it was asked for."""
+        portfolio = self._features.made.get("portfolio")
+        return Holding() if portfolio is None else portfolio.holding
 
     def _project(self, fingerprint: Callable[[PriceSeries], str] | None = None) -> Project:
         return Project(
@@ -325,9 +333,9 @@ class ProjectController(QObject):
             config=self._read_config().model_dump(mode="json"),
             compared=self._runs.compared[:MOST_COMPARED],
             shown=self._shown(),
-            odds=self._odds.kept,
+            odds=self._odds(),
             drawings=self._drawings.drawings,
-            portfolio=self._portfolio.holding,
+            portfolio=self._holding(),
             view=self._view(),
         )
 
@@ -373,7 +381,7 @@ class ProjectController(QObject):
 
     # Changes
 
-    def _touch(self, *_: object) -> None:
+    def touch(self, *_: object) -> None:
         """Notice that something has changed, and keep it soon."""
         if not self._started or self._opening is not None or self._clean is None:
             return
@@ -446,7 +454,7 @@ class ProjectController(QObject):
 
     def _set_autosave(self, wanted: bool) -> None:
         self._preferences.autosave = wanted
-        self._touch()
+        self.touch()
 
     def _stop_timer(self) -> None:
         if self._timer:
@@ -486,9 +494,9 @@ class ProjectController(QObject):
         except ConfigError as error:
             problems.append(self.tr("Its settings are not used: {why}").format(why=error.message))
         self._apply_view(project.view)
-        self._odds.take(project.odds)
+        self._features["odds"].take(project.odds)
         self._drawings.take(project.drawings)
-        self._portfolio.take(project.portfolio)
+        self._features["portfolio"].take(project.portfolio)
         self._runs.compare(project.compared)
         self._opening = _Opening(project, tuple(problems), copy)
         self.changed.emit()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from app.actions import Command
-from app.features.search.controller import SearchController
-from app.features.search.panel import SearchPanel
 from app.features.spec import FeatureSpec
 
 SEARCH = FeatureSpec(
     "search",
-    SearchController,
+    "app.features.search.controller:SearchController",
     {
         "search": Command(
             "Find &settings",
@@ -29,5 +27,5 @@ SEARCH = FeatureSpec(
         ),
     },
     title="Search",
-    panel=SearchPanel,
+    panel="app.features.search.panel:SearchPanel",
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, QTimer
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QSystemTrayIcon
 
@@ -49,14 +49,7 @@ class WatchController(FeatureController):
     Parameters
     ----------
     context : FeatureContext
-
-    Attributes
-    ----------
-    passed : Signal
-        A look has ended: the journal may have changed.
     """
-
-    passed = Signal()
 
     def __init__(self, context: FeatureContext) -> None:
         super().__init__(context)
@@ -167,7 +160,7 @@ class WatchController(FeatureController):
     def _show_pass(self, passed: object, *, always: bool) -> None:
         assert isinstance(passed, _Passed)
         self._journal.show_alerts([(item.at, item.alert) for item in passed.recent])
-        self.passed.emit()
+        self.journal_changed.emit()
         done = passed.finished
         if passed.alerts:
             self._tell(passed.alerts)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from app.actions import Command
 from app.features.spec import FeatureSpec
-from app.features.watch.controller import WatchController
 
 WATCH = FeatureSpec(
     "watch",
-    WatchController,
+    "app.features.watch.controller:WatchController",
     {
         "watch": Command(
             "&Watch with a saved network…",

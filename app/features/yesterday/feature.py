@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from app.actions import Command
 from app.features.spec import FeatureSpec
-from app.features.yesterday.controller import YesterdayController
 
 YESTERDAY = FeatureSpec(
     "yesterday",
-    YesterdayController,
+    "app.features.yesterday.controller:YesterdayController",
     {
         "yesterday": Command(
             "Is it only &yesterday?",
