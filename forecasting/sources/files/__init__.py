@@ -3,22 +3,56 @@ clearly.
 
 The stages, in order: ``opening`` (limits, packing, kind), ``text`` or ``tables`` (cells), ``grid``
 (header and data), ``labels`` and ``roles`` (which column is what), ``dates``, ``serials`` and
-``numbers`` (what cells mean), ``convert`` (marks, zones), ``assemble`` (bars in order, one series a
-symbol). ``swift`` is the short cut for large plain CSV files.
+``numbers`` (what cells mean), ``convert`` (marks, zones), ``build_series`` (one series a symbol),
+``rows`` (bars in order). ``fast_csv`` is the short cut for large plain CSV files, ``plain_csv`` the
+one for small files that leave nothing to be found out; the stages are imported where it does not
+serve.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from forecasting.series import PriceSeries
-from forecasting.sources.files.assign_columns import ROLES, ColumnReading
-from forecasting.sources.files.reader import read, understand
-from forecasting.sources.files.report import Reading
+from forecasting.sources.files.plain_csv import read_plain
 from forecasting.sources.options import AS_FOUND, ReadOptions, TickerOptions
 
+if TYPE_CHECKING:
+    from forecasting.sources.files.columns import ROLES, ColumnReading
+    from forecasting.sources.files.reader import understand
+    from forecasting.sources.files.report import Reading
+
+#: Public names and the modules they live in; imported when first used.
+_PUBLIC = {
+    "ColumnReading": "forecasting.sources.files.columns",
+    "ROLES": "forecasting.sources.files.columns",
+    "Reading": "forecasting.sources.files.report",
+    "understand": "forecasting.sources.files.reader",
+}
+
 __all__ = ["ROLES", "ColumnReading", "FileSource", "Reading", "read", "understand"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def read(path: str | Path, options: ReadOptions | None = None) -> tuple[PriceSeries, ...]:
+    """Read all series of a file; as :func:`forecasting.sources.files.reader.read`, to which every
+    file goes that is not plain.
+    """
+    options = options or AS_FOUND
+    plain = read_plain(Path(path), options)
+    if plain is not None:
+        return plain
+    from forecasting.sources.files import reader
+
+    return reader.read(path, options)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import SourceError
-from forecasting.series import Dates, Finding, Floats
+from forecasting.series import Dates, Finding
 from forecasting.sources.files.assign_columns import Roles
 from forecasting.sources.files.damage import refuse_damaged
 from forecasting.sources.files.dates import (
@@ -466,34 +466,3 @@ def _note_mark(mark: str, total: MarkEvidence, findings: list[Finding]) -> None:
         f"Set the decimal mark to '{rival}' for that."
     )
     findings.append(Finding("decimal_mark", message, count, "warning", f"decimal mark {mark}"))
-
-
-def close_of(values: dict[str, Floats]) -> tuple[dict[str, Floats], str]:
-    """Make the middle of bid and ask where there is no close; return the columns by role, and
-    what was done or "".
-    """
-    if "close" in values or not (
-        {"bid", "ask"} <= set(values) or {"bid_close", "ask_close"} <= set(values)
-    ):
-        if "close" not in values and "adj_close" in values:
-            values = {
-                ("close" if role == "adj_close" else role): column
-                for role, column in values.items()
-            }
-            return values, "adjusted"
-        return values, ""
-    middles = {
-        role: (values[f"bid_{role}"] + values[f"ask_{role}"]) / 2
-        for role in ("open", "high", "low", "close")
-        if f"bid_{role}" in values and f"ask_{role}" in values
-    }
-    if "close" not in middles:
-        middles = {"close": (values["bid"] + values["ask"]) / 2}
-    return {
-        **{
-            role: column
-            for role, column in values.items()
-            if role in ("open", "high", "low", "volume")
-        },
-        **middles,
-    }, "mid"
