@@ -483,7 +483,10 @@ class _CommandsFirst(QObject):
             for action in actions
             if not (keys := action.shortcut()).isEmpty() and keys not in editing
         ]
-        for field in (*window.findChildren(QLineEdit), *window.findChildren(QAbstractSpinBox)):
+
+    def watch(self, part: QWidget) -> None:
+        """Look at the keys of all text fields of a part of the window."""
+        for field in (*part.findChildren(QLineEdit), *part.findChildren(QAbstractSpinBox)):
             field.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -533,17 +536,16 @@ class Actions:
         self.ticker_field, self.ticker_settings = TickerField(), TickerSettings()
         self.ticker_field.setFixedWidth(_TICKERS)
         self._bar = self._toolbar()
+        self._commands_first = _CommandsFirst(window, self.named.values())
         self.set_compact(compact=False)
 
     def __getitem__(self, name: str) -> QAction:
         """Return an action by its name."""
         return self.named[name]
 
-    def reach_through_fields(self) -> None:
-        """Let the shortcuts work while one of the window's text fields has the focus; to be
-        called when all are there.
-        """
-        _CommandsFirst(self._window, self.named.values())
+    def reach_through_fields(self, part: QWidget) -> None:
+        """Let the shortcuts work while a text field of a part of the window has the focus."""
+        self._commands_first.watch(part)
 
     def set_compact(self, compact: bool) -> None:
         """Fit the toolbar into a small window: a shorter box for tickers."""

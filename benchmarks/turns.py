@@ -16,6 +16,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
+#: Compiled modules of all runs: those of a first one are compiled once, as after an installation,
+#: whatever the environment says of it.
+_BYTECODE = tempfile.TemporaryDirectory(prefix="candlecast-bytecode-")
+
 #: Figures of one run by their names.
 Figures = dict[str, float]
 
@@ -32,9 +36,11 @@ def run(command: Sequence[str], seconds: float = 300) -> Figures:
         environment = {
             **os.environ,
             "PYTHONPATH": str(ROOT),
+            "PYTHONPYCACHEPREFIX": _BYTECODE.name,
             "CANDLECAST_HOME": home,
             "QT_QPA_PLATFORM": "offscreen",
         }
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         before, started = os.times(), time.perf_counter()
         environment["CANDLECAST_BEGUN"] = repr(time.time())
         done = subprocess.run(

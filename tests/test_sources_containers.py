@@ -318,7 +318,7 @@ def test_a_truncated_gzip_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    content = rows(DAYS, "{d:%Y-%m-%d},{o},{h},{l},{c},{v}", PLAIN)
+    content = rows(DAYS, "{d:%Y-%m-%d};{o};{h};{l};{c};{v}", PLAIN.replace(",", ";"))
     monkeypatch.setattr(container, "MAX_BYTES", 100)
     with pytest.raises(SourceError, match="at most"):
         read(put(tmp_path, content))

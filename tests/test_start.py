@@ -16,12 +16,24 @@ from forecasting import plugins
 
 #: What the window needs only once something was trained, judged or found out.
 _NOT_YET = (
+    "app.charts.search",
+    "app.features.audit.controller",
     "app.features.evaluation.evaluation_view",
+    "app.features.importing.dialog",
+    "app.features.inputs.controller",
+    "app.features.judge.controller",
+    "app.features.odds.panel",
+    "app.features.portfolio.panel",
+    "app.features.search.controller",
+    "app.features.search.panel",
+    "app.features.watch.controller",
     "arch",
     "exchange_calendars",
     "forecasting.baselines",
     "forecasting.jobs.training",
+    "forecasting.sources.files.reader",
     "pandas",
+    "pyarrow",
     "scipy",
     "torch",
 )

@@ -279,7 +279,6 @@ class Workbench(QObject):
         self.actions.set_compact(self.layout.compact)
         self.header.set_compact(self.layout.compact)
         self._restore()
-        self.actions.reach_through_fields()
         self._adopt(window)
 
     def start(self, references: Sequence[str] = ()) -> None:
@@ -304,6 +303,7 @@ class Workbench(QObject):
         """Complete a part of the window, now, and what is built in it later, once it is there."""
         complete(part)
         take_literally(part)
+        self.actions.reach_through_fields(part)
         for late in part.findChildren(Late):
             late.once_built(self._adopt)
         if part is not self.window:

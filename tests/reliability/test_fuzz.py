@@ -22,7 +22,7 @@ from price_files import DAYS, FAMILIES, put, xlsx
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, SourceError
 from forecasting.series import Panel, PriceSeries
-from forecasting.sources.files import build_series, read
+from forecasting.sources.files import read, rows
 from forecasting.windows import Scaling, Windows, split_panel
 
 _CONFIG = RunConfig().changed(input_size=8, horizon=3)
@@ -389,7 +389,7 @@ def test_without_the_guard_of_closes_the_check_fails(
     found = opened(content.encode(), tmp_path)
     assert isinstance(found, tuple)
     assert_fit(found[0], deeply=True)
-    monkeypatch.setattr(build_series, "np", _Trusting())
+    monkeypatch.setattr(rows, "np", _Trusting())
     monkeypatch.setattr(PriceSeries, "__post_init__", lambda self: None)
     numbers = opened(content.replace("inf", "1e999").encode(), tmp_path)
     assert isinstance(numbers, tuple)

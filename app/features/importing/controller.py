@@ -6,17 +6,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMainWindow
 
-from app.features.importing.dialog import ImportDialog
 from app.features.watchlist.controller import WatchlistController
 from app.session import Session
 from app.theme import Theme
 from forecasting import jobs
 from forecasting.exog import ExogSpec, all_specs, quoted
 from forecasting.sources.options import AS_FOUND, ReadOptions, Request
+
+if TYPE_CHECKING:
+    from app.features.importing.dialog import ImportDialog
 
 
 class ImportController(QObject):
@@ -63,6 +66,8 @@ class ImportController(QObject):
 
         Options that were settled for the same file before hold again.
         """
+        from app.features.importing.dialog import ImportDialog
+
         if self.dialog is not None:
             self.dialog.close()
         known = self._session.watchlist.request_for(path)

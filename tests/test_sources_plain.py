@@ -1,0 +1,153 @@
+"""Small plain files are read in a short way: the same series as the careful way, or none."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forecasting.series import PriceSeries
+from forecasting.sources.files import reader
+from forecasting.sources.files.plain_csv import read_plain
+from forecasting.sources.options import AS_FOUND, ReadOptions
+
+_HEADS = (
+    "Date,Open,High,Low,Close",
+    "date,open,high,low,close,volume",
+    "Date,Open,High,Low,Close,Adj Close",
+    "Date,Open,High,Low,Close,Adj Close,Volume",
+)
+
+
+def made(seed: int) -> list[str]:
+    """Return the lines of a plain file of some sort."""
+    rng = np.random.default_rng(seed)
+    head = _HEADS[seed % len(_HEADS)]
+    bars = int(rng.integers(30, 400))
+    step = (1, 1, 7, 30)[seed // 4 % 4]
+    days = np.datetime64(("2001-01-01", "2015-06-30", "2060-01-04")[seed % 3]) + step * np.arange(
+        bars
+    )
+    if step == 1 and seed % 5:
+        days = days[np.is_busday(days)]
+    digits = (0, 2, 4, 6)[seed // 2 % 4]
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.02, days.size)))
+    if seed % 7 == 0:
+        close[close.size // 2 :] /= 2  # as a split that was not undone
+    if seed % 11 == 0:
+        close[:] = close[0]
+    spread = np.abs(rng.normal(0, 1, days.size))
+    lines = [head]
+    for index, day in enumerate(days):
+        low, high = close[index] - spread[index], close[index] + spread[index]
+        cells = [f"{value:.{digits}f}" for value in (close[index], high, low, close[index])]
+        cells += [f"{close[index] * 0.9:.{digits}f}"] * ("Adj" in head)
+        cells += [str(int(rng.integers(0, 10**6)))] * ("olume" in head)
+        lines.append(",".join((str(day), *cells)))
+    return lines
+
+
+def same(mine: PriceSeries, careful: PriceSeries) -> None:
+    """Assert that two readings of a file are one."""
+    for field in dataclasses.fields(PriceSeries):
+        ours, theirs = getattr(mine, field.name), getattr(careful, field.name)
+        if isinstance(ours, np.ndarray):
+            np.testing.assert_array_equal(ours, theirs)
+            assert ours.dtype == theirs.dtype
+        elif field.name == "provenance":
+            assert dataclasses.replace(ours, retrieved_at="") == dataclasses.replace(
+                theirs, retrieved_at=""
+            )
+        else:
+            assert ours == theirs, field.name
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_the_short_way_reads_what_the_careful_way_reads(seed: int, tmp_path: Path) -> None:
+    text = ("\r\n" if seed % 3 == 1 else "\n").join(made(seed)) + "\n" * (seed % 2)
+    path = tmp_path / ("prices.csv.gz" if seed % 6 == 5 else "prices.csv")
+    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+    options = ReadOptions(symbol="X" * (seed % 2), date_format=("", "ymd")[seed % 2])
+    found = read_plain(path, options)
+    assert found is not None
+    same(found[0], reader.read(path, options)[0])
+
+
+def test_days_of_a_form_that_is_settled(tmp_path: Path) -> None:
+    lines = made(1)
+    for index, line in enumerate(lines[1:], start=1):
+        day, *cells = line.split(",")
+        year, month, date = day.split("-")
+        lines[index] = ",".join((f"{int(month)}/{int(date)}/{year}", *cells))
+    path = tmp_path / "american.csv"
+    path.write_text("\n".join(lines))
+    assert read_plain(path) is None  # the careful way tells that another order is meant, too
+    settled = ReadOptions(date_format="mdy")
+    found = read_plain(path, settled)
+    assert found is not None
+    same(found[0], reader.read(path, settled)[0])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "2001-02-30,1.5,2.5,1.25,2.0,7",
+        "1999-12-31,1.5,2.5,1.25,2.0,7",
+        "2050-01-01,1.5,2.5,1.25,,7",
+        "2050-01-01,1.5,2.5,1.25,nan,7",
+        '2050-01-01,"1.5",2.5,1.25,2.0,7',
+        "2050-01-01,1.5,2.5,1.25,2.0",
+        "2050-01-01,1.5,1.25,2.5,2.0,7",
+        "2050-01-01,0,2.5,0,2.0,7",
+        "2050-01-01,-1.5,2.5,-2,2.0,7",
+        "2050-01-01,1.5,2.5,1e0,2.0,7",
+        "2050-01-01 16:00,1.5,2.5,1.25,2.0,7",
+        "Date,Open,High,Low,Close,Volume",
+        "2050-01-01,1.5,2.5,1.25,2.0,7é",
+    ],
+)
+def test_what_is_not_plain_is_left_to_the_careful_way(line: str, tmp_path: Path) -> None:
+    lines = made(1)
+    path = tmp_path / "prices.csv"
+    path.write_text("\n".join((*lines, line, "2050-01-02,1.5,2.5,1.25,2.0,7")))
+    assert read_plain(path) is None
+
+
+def test_points_that_may_mark_thousands_are_left_to_the_careful_way(tmp_path: Path) -> None:
+    lines = [
+        f"2020-{1 + index // 28:02}-{1 + index % 28:02},1.100,1.200,1.100,1.150"
+        for index in range(60)
+    ]
+    path = tmp_path / "prices.csv"
+    path.write_text("\n".join((_HEADS[0], *lines)))
+    assert read_plain(path) is None
+
+
+def test_other_settings_and_files_are_left_to_the_careful_way(tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text("\n".join(made(1)))
+    assert read_plain(path) is not None
+    assert read_plain(path, ReadOptions(columns={"close": "open"})) is None
+    assert read_plain(path, ReadOptions(timezone="UTC")) is None
+    assert read_plain(tmp_path, AS_FOUND) is None
+    assert read_plain(tmp_path / "absent.csv", AS_FOUND) is None
+    path.write_text("\n".join(made(1)[:20]))
+    assert read_plain(path) is None
+
+
+def test_a_plain_file_is_loaded_without_pandas_and_pyarrow() -> None:
+    code = (
+        "import sys; from forecasting import events, jobs; "
+        "next(e for e in jobs.load(['sample:sp500']) if isinstance(e, events.SeriesLoaded)); "
+        "print([m for m in ('exchange_calendars', 'pandas', 'pyarrow') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"
