@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QTimer
-from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
+from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QWidget
 
 from app import dialogs, log
 from app.accessibility import complete, take_literally
@@ -611,6 +611,10 @@ class Workbench(QObject):
         self.data.begin_search()
 
     def _wire_feature(self, feature: FeatureController) -> None:
+        for dialog in self.window.findChildren(
+            QDialog, options=Qt.FindChildOption.FindDirectChildrenOnly
+        ):
+            self._adopt(dialog)
         feature.refused.connect(self.report)
         feature.changed.connect(self.project_controller.touch)
         feature.run_stored.connect(self.runs.show_stored)

@@ -161,7 +161,8 @@ class ExportController(QObject):
     def offer_all(self, part: QWidget) -> None:
         """Let all plots in a part of the window be copied and exported."""
         for plot in plots_in(part):
-            self.offer(plot)
+            if plot not in self._menus:
+                self.offer(plot)
 
     def copy_chart(self) -> None:
         """Put the chart on the clipboard as an image."""
