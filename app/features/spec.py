@@ -212,8 +212,8 @@ class FeatureSpec:
     name : str
         Also the name of its dock.
     controller : str
-        ``package.module:class`` of a :class:`FeatureController`, imported and made once it is needed:
-        that may be after the prices have come, so it looks at what is there by then.
+        ``package.module:class`` of a :class:`FeatureController`, imported and made once it is
+        needed: that may be after the prices have come, so it looks at what is there by then.
     commands : mapping of str to Command
         Each says in ``after`` below which entry of the menus it stands.
     title : str
