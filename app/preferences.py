@@ -179,6 +179,8 @@ class Preferences:
     drawing_tools = _Value(bool, True)
     #: Charts that are shown at once.
     charts = _Choice((1, 2, 4), 1)
+    #: Language of the lessons' texts, by its code.
+    lesson_language = _Value(str, "en")
     #: Whether the tour was seen, or left.
     toured = _Value(bool, False)
     # The texts are "" at first, and whoever reads them validates them.

@@ -19,7 +19,13 @@ from app.features.lessons.window import LessonWindow
 from app.features.model.panel import ModelPanel
 from app.features.training.views import DiagnosticsView, GradientView
 from app.features.yesterday.window import YesterdayWindow
-from app.lessons.lesson import Lesson, LessonTraining, read_all, read_lesson
+from app.lessons.lesson import (
+    Lesson,
+    LessonTraining,
+    language_names,
+    read_all,
+    read_lesson,
+)
 from app.lessons.run import LessonRun, run_lesson
 from app.theme import DARK
 from forecasting.config import SHAPES, RunConfig
@@ -94,6 +100,28 @@ def test_a_lesson_is_gone_through_with_questions_answers_and_a_task(
     window.next.click()
     assert window.run is None
     assert window.list.currentRow() == 1
+
+
+def test_the_texts_change_their_language_and_the_step_stays(
+    qtbot: Any, finished: LessonRun
+) -> None:
+    window = LessonWindow(read_all())
+    qtbot.addWidget(window)
+    window.show_languages(language_names(), "en")
+    window.show()
+    assert window.language.isVisible()
+    chosen: list[str] = []
+    window.language_chosen.connect(chosen.append)
+    window.language_chosen.connect(lambda code: window.show_course(read_all(code)))
+    window.show_run(LessonRun(read_lesson(1), {"lstm": finished.trainings["gru"]}))
+    window.next.click()
+    window.language.setFocus()
+    qtbot.keyClick(window.language, Qt.Key.Key_Down)
+    assert chosen == ["de"]
+    first = window.list.item(0).text()
+    assert first == "1. Was ein Fenster und eine Prognose sind (unreviewed)"
+    assert window.list.count() == 8
+    assert window.title.text() == "Epoche 0 ist die Faustregel"
 
 
 def test_two_trainings_stand_side_by_side_under_their_own_names(

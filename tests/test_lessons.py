@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 from app.cli import main
-from app.lessons.lesson import Lesson, LessonTraining, lesson_numbers, read_all, read_lesson
+from app.lessons.lesson import (
+    Lesson,
+    LessonTraining,
+    languages,
+    lesson_numbers,
+    read_all,
+    read_lesson,
+)
 from app.lessons.page import document, lesson_page
 from app.lessons.pictures import PICTURES, side_by_side, steps_of
 from app.lessons.run import LessonRun, ranked, run_lesson
@@ -87,6 +94,28 @@ def test_a_lesson_that_is_not_there_is_named() -> None:
         read_lesson(9)
 
 
+@pytest.mark.parametrize("language", [code for code in languages() if code != "en"])
+def test_a_translation_says_what_the_english_texts_say(language: str) -> None:
+    for number in NUMBERS:
+        first, other = read_lesson(number), read_lesson(number, language)
+        assert other.title != first.title
+        assert not other.reviewed, "until somebody has read it over"
+        assert len(other.steps) == len(first.steps)
+        for ours, theirs in zip(first.steps, other.steps, strict=True):
+            assert len(theirs.answers) == len(ours.answers)
+            assert bool(theirs.task) == bool(ours.task)
+            texts = [
+                " ".join((step.text, step.question, *step.answers, step.because))
+                for step in (ours, theirs)
+            ]
+            named = [set(re.findall(r"{\w+\[\w+\]}", text)) for text in texts]
+            assert named[0] == named[1], (number, ours.title)
+            numbers = [
+                re.findall(r"\d+", re.sub(r"{.*?}", "", step.title)) for step in (ours, theirs)
+            ]
+            assert numbers[0] == numbers[1]
+
+
 def test_texts_fall_back_to_english() -> None:
     assert read_lesson(1, "xx").title == read_lesson(1).title
     assert read_lesson(1, "../en").title == read_lesson(1).title
@@ -125,6 +154,10 @@ def test_the_command_lists_lessons_and_refuses_what_it_cannot_do(
     assert [item["lesson"] for item in json.loads(capsys.readouterr().out)] == list(NUMBERS)
     assert main(["lesson"]) == 0
     assert "Vanishing gradients" in capsys.readouterr().out
+    assert main(["lesson", "--language", "de", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert listed[4]["title"] == "Schwindende Gradienten und das LSTM"
+    assert not listed[4]["reviewed"]
     for words, text in (
         (["9"], "There is no lesson 9"),
         (["5", "--export", "x.pdf"], "page of HTML"),

@@ -76,7 +76,13 @@ def _show_list(items: tuple[object, ...], as_json: bool) -> None:
     found = [item for item in items if isinstance(item, Lesson)]
     if as_json:
         listed = [
-            {"lesson": item.number, "title": item.title, "summary": item.summary} for item in found
+            {
+                "lesson": item.number,
+                "title": item.title,
+                "summary": item.summary,
+                "reviewed": item.reviewed,
+            }
+            for item in found
         ]
         show(documents.to_json(listed))
         return
@@ -89,6 +95,8 @@ def _show_list(items: tuple[object, ...], as_json: bool) -> None:
 
 def _show_run(run: LessonRun) -> None:
     show(f"Lesson {run.lesson.number}: {run.lesson.title}")
+    if not run.lesson.reviewed:
+        show("(The translation has not been reviewed.)")
     show(run.lesson.summary)
     for number, step in enumerate(run.lesson.steps, start=1):
         show("")

@@ -14,6 +14,8 @@ from forecasting.errors import CandlecastError
 
 #: Language of the texts that are always there.
 ENGLISH = "en"
+#: What languages call themselves; others are shown by their code.
+_NAMES = {"en": "English", "de": "Deutsch", "zh": "中文"}
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,11 @@ def languages() -> tuple[str, ...]:
     """Return the languages in which there are texts, English first."""
     found = {path.name for path in _folder().iterdir() if path.is_dir()}
     return (ENGLISH, *sorted(found - {ENGLISH}))
+
+
+def language_names() -> dict[str, str]:
+    """Return the languages by their codes, as they call themselves, English first."""
+    return {code: _NAMES.get(code, code) for code in languages()}
 
 
 def read_lesson(number: int, language: str = ENGLISH) -> Lesson:

@@ -9,6 +9,7 @@ import math
 from html import escape
 from typing import Any
 
+from app.lessons.lesson import Lesson
 from app.lessons.pictures import PICTURES
 from app.lessons.run import LessonRun
 from forecasting import __version__
@@ -58,7 +59,7 @@ def lesson_page(run: LessonRun) -> bytes:
     )
     opening = (
         f'<header><h1>{escape(_heading(run))}</h1><p class="muted">'
-        f"{escape(run.fill(lesson.summary))}</p></header>"
+        f"{escape(run.fill(lesson.summary))}{_unreviewed(lesson)}</p></header>"
     )
     end = (
         "<footer>Every figure was computed for this page. Samples are synthetic where they say so. "
@@ -101,9 +102,14 @@ def document(run: LessonRun) -> dict[str, Any]:
         "lesson": lesson.number,
         "title": lesson.title,
         "summary": lesson.summary,
+        "reviewed": lesson.reviewed,
         "trainings": trainings,
         "steps": steps,
     }
+
+
+def _unreviewed(lesson: Lesson) -> str:
+    return "" if lesson.reviewed else "<br/>This translation has not been reviewed."
 
 
 def _heading(run: LessonRun) -> str:

@@ -47,15 +47,27 @@ class LessonController(WindowController["LessonWindow"]):
 
     def _build(self) -> LessonWindow:
         from app.features.lessons.window import LessonWindow
-        from app.lessons.lesson import read_all
+        from app.lessons.lesson import language_names, read_all
 
-        shown = LessonWindow(read_all(), self._window)
+        names = language_names()
+        language = self._preferences.lesson_language
+        shown = LessonWindow(read_all(language), self._window)
+        shown.show_languages(names, language if language in names else next(iter(names)))
+        shown.language_chosen.connect(self.choose_language)
         shown.start_requested.connect(self.start)
         shown.stop_requested.connect(self.stop)
         shown.export_requested.connect(self._ask_export)
         shown.task_checked.connect(self.check_task)
         shown.closed.connect(self._closed)
         return shown
+
+    def choose_language(self, language: str) -> None:
+        """Show all texts in another language, those of a lesson that has run, too."""
+        from app.lessons.lesson import read_all
+
+        self._preferences.lesson_language = language
+        if self.shown is not None:
+            self.shown.show_course(read_all(language))
 
     def start(self, number: int) -> None:
         """Load the sample of a lesson, set all fields, and run its trainings."""
@@ -68,7 +80,7 @@ class LessonController(WindowController["LessonWindow"]):
                 self.tr("Something else runs. Stop it, or wait for its end, then start again.")
             )
             return
-        lesson = read_lesson(number)
+        lesson = read_lesson(number, self._preferences.lesson_language)
         self._remember()
         self._load(lesson)
         self._context.model.show_config(lesson.trainings[0].config)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
+    QComboBox,
     QDialog,
     QFrame,
     QHBoxLayout,
@@ -50,12 +52,15 @@ class LessonWindow(QDialog):
         A button was pressed; the window was closed.
     task_checked : Signal
         The learner says that a step's task is done.
+    language_chosen : Signal
+        Code of the language of the texts.
     """
 
     start_requested = Signal(int)
     stop_requested = Signal()
     export_requested = Signal()
     task_checked = Signal(object)
+    language_chosen = Signal(str)
     closed = Signal()
 
     def __init__(self, course: Sequence[Lesson], parent: QWidget | None = None) -> None:
@@ -74,7 +79,7 @@ class LessonWindow(QDialog):
         self._stage.addWidget(self._step_page())
         split = QSplitter(Qt.Orientation.Horizontal)
         split.setChildrenCollapsible(False)
-        split.addWidget(self.list)
+        split.addWidget(self._left())
         split.addWidget(self._stage)
         split.setStretchFactor(1, 1)
         split.setSizes([_LIST, _SIZE[0] - _LIST])
@@ -94,6 +99,31 @@ class LessonWindow(QDialog):
     def step(self) -> Step | None:
         """The step that is shown."""
         return self._run.lesson.steps[self._at] if self._run else None
+
+    def show_languages(self, names: Mapping[str, str], chosen: str) -> None:
+        """Offer languages by their codes, one of them chosen; nothing where there is one only."""
+        with QSignalBlocker(self.language):
+            self.language.clear()
+            for code, name in names.items():
+                self.language.addItem(name, code)
+            self.language.setCurrentIndex(self.language.findData(chosen))
+        self._language_row.setVisible(len(names) > 1)
+
+    def show_course(self, course: Sequence[Lesson]) -> None:
+        """Show the same lessons in other words; the step that is shown stays."""
+        self._course = tuple(course)
+        row = self.list.currentRow()
+        with QSignalBlocker(self.list):
+            self.list.clear()
+            self._list_course()
+            self.list.setCurrentRow(row)
+        run = self._run
+        if run is not None:
+            same = [lesson for lesson in course if lesson.number == run.lesson.number]
+            self._run = replace(run, lesson=next(iter(same), run.lesson))
+            self._show_step()
+        if 0 <= row < len(self._course) and not self._running:
+            self._show_intro(self._course[row])
 
     def show_running(self, lesson: Lesson) -> None:
         """Tell that the trainings of a lesson run."""
@@ -163,11 +193,39 @@ class LessonWindow(QDialog):
         self.list.setWordWrap(True)
         self.list.setMinimumWidth(180)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._list_course()
+        self.list.currentRowChanged.connect(self._choose)
+        self.list.itemActivated.connect(lambda _item: self._start())
+
+    def _list_course(self) -> None:
         for lesson in self._course:
             text = f"{lesson.number}. {lesson.title}"
             self.list.addItem(text if lesson.reviewed else f"{text} ({self.tr('unreviewed')})")
-        self.list.currentRowChanged.connect(self._choose)
-        self.list.itemActivated.connect(lambda _item: self._start())
+
+    def _left(self) -> QWidget:
+        """Return the list, with the field of the language above it."""
+        self.language = QComboBox()
+        self.language.setAccessibleName(self.tr("Language of the lessons"))
+        self.language.setToolTip(
+            self.tr("Language of the texts; verdicts and the names of fields stay English")
+        )
+        self.language.activated.connect(
+            lambda _index: self.language_chosen.emit(self.language.currentData())
+        )
+        self._language_row = QWidget()
+        row = QHBoxLayout(self._language_row)
+        row.setContentsMargins(0, 0, 0, 0)
+        label = QLabel(self.tr("&Language"))
+        label.setBuddy(self.language)
+        row.addWidget(label)
+        row.addWidget(self.language, 1)
+        self._language_row.hide()
+        left = QWidget()
+        rows = QVBoxLayout(left)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addWidget(self._language_row)
+        rows.addWidget(self.list, 1)
+        return left
 
     def _make_words(self) -> None:
         self._heading, self._summary, self._state = QLabel(), QLabel(), QLabel()
