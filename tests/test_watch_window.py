@@ -117,6 +117,20 @@ def test_removing_a_series_ends_its_watch_and_a_file_that_is_no_network_is_refus
     assert feature.choices == ()
 
 
+def test_a_click_on_the_notice_brings_the_window_as_it_was_with_the_alerts(
+    bench: Workbench,
+) -> None:
+    window = bench.layout.journal.window()
+    window.showMaximized()
+    window.setWindowState(window.windowState() | Qt.WindowState.WindowMinimized)
+    bench.features["watch"].bring_alerts()
+    idle(bench)
+    assert window.windowState() & Qt.WindowState.WindowMaximized
+    assert not window.isMinimized()
+    assert bench.layout.journal.record.currentWidget() is bench.layout.journal.alerts
+    assert bench.layout.journal.alerts.isVisible()
+
+
 def test_the_score_over_time_is_that_of_the_journal(bench: Workbench) -> None:
     cutoff = np.datetime64("2024-03-01", "us")
     ds = cutoff + np.arange(1, 3) * np.timedelta64(1, "D")

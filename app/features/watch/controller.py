@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QSystemTrayIcon
 
@@ -187,16 +187,20 @@ class WatchController(FeatureController):
         if self._tray is None:
             self._tray = QSystemTrayIcon(self._window.windowIcon(), self)
             self._tray.setToolTip(self.tr("Candlecast watches"))
-            self._tray.messageClicked.connect(self._show_journal)
-            self._tray.activated.connect(lambda _reason: self._show_journal())
+            self._tray.messageClicked.connect(self.bring_alerts)
+            self._tray.activated.connect(lambda _reason: self.bring_alerts())
         self._tray.show()
         self._tray.showMessage(self.tr("Candlecast"), text)
 
-    def _show_journal(self) -> None:
-        self._window.showNormal() if self._window.isMinimized() else self._window.show()
+    def bring_alerts(self) -> None:
+        """Bring the window to the front, with the alerts of the journal."""
+        # Only out of the task bar: a maximised window comes back maximised.
+        self._window.setWindowState(self._window.windowState() & ~Qt.WindowState.WindowMinimized)
+        self._window.show()
         self._window.raise_()
         self._window.activateWindow()
         self._presets.bring("journal")
+        self._journal.record.setCurrentWidget(self._journal.alerts)
 
     def _warn(self, failure: Failure) -> None:
         self.warned.emit(
