@@ -177,6 +177,8 @@ class Preferences:
     #: Whether prices near the pointer catch it, and whether the tools that draw are shown.
     magnet = _Value(bool, True)
     drawing_tools = _Value(bool, True)
+    #: Whether a strip shows what moved the forecast.
+    why_strip = _Value(bool, False)
     #: Charts that are shown at once.
     charts = _Choice((1, 2, 4), 1)
     #: Language of the lessons' texts, by its code.

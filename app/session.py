@@ -156,6 +156,8 @@ class Session(QObject):
         self.split: SplitMade | None = None
         self.history: list[EpochEnd] = []
         self.forecast: ForecastMade | None = None
+        #: Symbol of the series whose forecast is explained while it trains, "" for none.
+        self.explained = ""
         self.watched = TrainingHistory(RunConfig())
         self._planned, self._begun = RunConfig(), 0
         self.earlier: list[TrainingHistory] = []
@@ -511,7 +513,10 @@ class Session(QObject):
         pausing, leaving, keep = threading.Event(), threading.Event(), self._kept
         self._planned = config
         self.begin(
-            "training", lambda panel: tasks.training(panel, config, pausing, leaving, resume, keep)
+            "training",
+            lambda panel: tasks.training(
+                panel, config, pausing, leaving, resume, keep, lambda: self.explained
+            ),
         )
         self._pausing, self._leaving = pausing, leaving
 

@@ -45,11 +45,13 @@ def training(
     leaving: threading.Event,
     resume: Path | None,
     keep: Path | None,
+    explained: Callable[[], str],
 ) -> Job:
     """Return the job that trains a network, from the start or a file.
 
     It waits while ``pausing`` is set, its end goes to ``keep``, and given up while ``leaving`` is
-    set it leaves a file from which it can go on.
+    set it leaves a file from which it can go on. ``explained`` returns the symbol of the series
+    whose forecast is explained meanwhile, "" for none.
     """
     return lambda should_stop: jobs.train(
         panel,
@@ -60,4 +62,5 @@ def training(
         resume=resume,
         autosave=jobs.autosave_path(panel, config),
         keep=keep,
+        explained=explained,
     )

@@ -42,6 +42,8 @@ class Explanation:
     deletion : float
         How many times more the median moves when the top tenth of the inputs is made usual than
         when a random tenth is; NaN where nothing moves.
+    attention : ndarray of float64, shape [layers, queries, L], optional
+        Of a Transformer: how much bars of the lookback, the last included, look at each bar.
     """
 
     symbol: str
@@ -61,6 +63,7 @@ class Explanation:
     median_change: float
     width_change: float
     deletion: float
+    attention: Floats | None = None
 
     def by_input(self) -> dict[str, tuple[float, float]]:
         """Return how much each input moved the median and the width, the largest first."""
@@ -90,9 +93,12 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Explained(Event):
-    """Why forecasts of the real future are what they are, one a series."""
+    """Why forecasts of the real future are what they are, one a series; ``final`` unless the
+    network is in training.
+    """
 
     explanations: tuple[Explanation, ...]
+    final: bool = True
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from forecasting.attribution import Explanation
 from forecasting.features import AHEAD, feature_names
+from forecasting.models import Network
 from forecasting.series import Dates, Floats, Origins, Panel
 from forecasting.training import TrainedNetwork
 from forecasting.windows import CovariateBatch, Windows, check_lookback
@@ -64,6 +65,28 @@ def explain(
         yield _Explained(precise, windows, row[None], step).explanation(series.symbol, ds)
 
 
+def explain_training(
+    forecaster: TrainedNetwork, windows: Windows, panel: Panel, index: int
+) -> Explanation:
+    """Explain the forecast from the last bar of one series by a network that is in training, which
+    is not changed.
+
+    Parameters
+    ----------
+    forecaster : TrainedNetwork
+    windows : Windows
+        Of the training.
+    panel : Panel
+    index : int
+        Of the series in the panel.
+    """
+    series, task = panel[index], forecaster.config.task
+    last = Origins(np.array([index]), np.array([len(series) - 1]))
+    row = windows.rows(last)[:1]
+    explained = _Explained(_in_double(forecaster), windows, row, task.horizon)
+    return explained.explanation(series.symbol, series.ds[-task.input_size :])
+
+
 def _in_double(forecaster: TrainedNetwork) -> TrainedNetwork:
     """Return a copy that computes with 64 bits on the CPU: networks that remember are steep."""
     covariates = forecaster.covariates
@@ -83,13 +106,13 @@ class _Explained:
     ) -> None:
         self.forecaster, self.windows, self.row, self.step = forecaster, windows, row, step
         self.features = len(forecaster.scaling.mean)
-        self.window = windows.window(row).double()
+        self.window = windows.window(row).cpu().double()
         calendar = windows.known_ahead(row)
-        self.calendar = None if calendar is None else calendar.double()
+        self.calendar = None if calendar is None else calendar.cpu().double()
         self.inputs: CovariateBatch | None = None
         if forecaster.covariates is not None:
             hist, futr, stat = windows.covariates(row)
-            self.inputs = CovariateBatch(hist.double(), futr.double(), stat)
+            self.inputs = CovariateBatch(hist.cpu().double(), futr.cpu().double(), stat.cpu())
 
     def parts(self) -> list[Tensor]:
         """Return what is interpolated: features of the window, the calendar ahead, the inputs."""
@@ -251,7 +274,22 @@ class _Explained:
             float(own[0] - start[0]),
             float(own[1] - start[1]),
             deletion,
+            self.attention(),
         )
+
+    @torch.no_grad()
+    def attention(self) -> Floats | None:
+        """Return the weights of attention in this window, [layers, queries, L], a mean over the
+        members; None for a network without attention.
+        """
+        found = []
+        for member in self.forecaster.network.members:
+            assert isinstance(member, Network)
+            inside = member.body.inspect(member.front(self.window))
+            if inside is None or not inside.attention.numel():
+                return None
+            found.append(inside.attention.cpu().numpy())
+        return np.asarray(np.mean(found, axis=0), np.float64)
 
 
 def _summed(slope: Tensor, part: Tensor, mass: Floats, count: int) -> Floats:

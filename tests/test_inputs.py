@@ -388,3 +388,22 @@ def test_inspect_lists_the_columns_of_a_second_file(
 def test_frames_name_their_inputs_as_lists() -> None:
     config = Forecaster(hist_exog_list=["vix", "cpi:delay=30d"], futr_exog_list="plan").config
     assert [spec.name for spec in config.inputs.exog] == ["vix", "cpi", "plan"]
+
+
+def test_a_training_that_is_explained_is_the_same_training(prices: Path) -> None:
+    panel = Panel(read(prices))
+    config = RunConfig().changed(
+        epochs=2, patience=2, hidden_size=4, input_size=10, horizon=2, baselines="drift"
+    )
+    plain = list(jobs.train(panel, config, counted=False))
+    symbol = panel.symbols[0]
+    explained = list(jobs.train(panel, config, counted=False, explained=lambda: symbol))
+    seen = [event for event in explained if isinstance(event, Explained)]
+    assert seen
+    assert not any(event.final for event in seen)
+    (first,) = seen[0].explanations
+    assert first.cutoff == panel[0].ds[-1]
+    assert first.residual < 1e-4
+    ends = [next(e for e in events if isinstance(e, RunFinished)) for events in (plain, explained)]
+    losses = [[epoch.val_loss for epoch in end.result.history] for end in ends]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-6)

@@ -14,8 +14,11 @@ from app.features.inputs.dialog import InputsDialog
 from app.features.inputs.explanation import ExplanationDialog
 from app.theme import DARK, LIGHT
 from app.widgets.input_table import InputChoice
-from forecasting.attribution import Ablated, Explanation, GroupGain
+from forecasting import jobs
+from forecasting.attribution import Ablated, Explained, Explanation, GroupGain
+from forecasting.config import RunConfig
 from forecasting.errors import ExportError
+from forecasting.events import EngineReady
 from forecasting.exog import parse_exog
 from forecasting.series import ExogColumn
 
@@ -158,3 +161,42 @@ def test_inputs_are_chosen_while_a_file_of_many_columns_is_imported(
         idle(bench)
         assert bench.model.config().inputs.hist_exog == "factor 3:delay=2"
         assert bench.session.panel.symbols == ("WIDE",)
+
+
+def test_a_strip_shows_what_moved_the_forecast_as_it_trains(tmp_path: Path, qapp: object) -> None:
+    settings = {"epochs": 3, "patience": 3, "hidden_size": 4, "heads": 2, "layers": 1}
+    config = RunConfig().changed(
+        model="transformer", input_size=12, horizon=2, baselines="drift", **settings
+    )
+    with window(tmp_path, price_file(tmp_path / "AAA.csv", 260)) as bench:
+        bench.session.engine = next(e for e in jobs.warm_up() if isinstance(e, EngineReady))
+        chart = bench.chart
+        bench.model.show_config(config)
+        seen: list[Explained] = []
+        bench.session.event_received.connect(
+            lambda event: seen.append(event) if isinstance(event, Explained) else None
+        )
+        assert not bench.actions["why_strip"].isChecked(), "off by default"
+        bench.actions["why_strip"].trigger()
+        bench.actions["train"].trigger()
+        wait(lambda: bench.session.finished is not None, 60)
+        wait(lambda: chart.why.explanation is not None)
+        idle(bench)
+        assert seen, "explained while it trained"
+        assert not any(event.final for event in seen)
+        chart.refresh()
+        assert chart.why.visible
+        assert chart.why.row.pane.isVisible()
+        last = len(chart.series) - 1
+        assert "usual moves" in chart.why.read(last)
+        assert chart.why.read(last - 12) == ""
+        assert "lookback" in chart.summary()
+        found = chart.why.explanation
+        assert found.attention.shape == (1, 12, 12)
+        dialog = bench.features["inputs"].explanation
+        dialog.show_explanations([found])
+        assert not dialog.attention.isHidden()
+        assert "Most attention" in dialog.attention.summary()
+        bench.actions["why_strip"].trigger()
+        chart.refresh()
+        assert not chart.why.visible

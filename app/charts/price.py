@@ -273,7 +273,8 @@ class PriceChart(PriceScene):
         assert self._series is not None
         forecast = self.forecasts.read(bar, self._timeline)
         if bar < len(self._series):
-            return "   ".join(filter(None, (read_bar(self._series, self._timeline, bar), forecast)))
+            parts = (read_bar(self._series, self._timeline, bar), forecast, self.why.read(bar))
+            return "   ".join(filter(None, parts))
         return forecast or self._timeline.text(bar)
 
     def _choose_base(self) -> None:
@@ -494,8 +495,8 @@ class PriceChart(PriceScene):
         away = [entry.label for entry in self._legend.entries if entry.key in self.hidden]
         if away:
             parts.append(f"Hidden: {', '.join(away)}.")
-        if EVENTS not in self.hidden:
-            parts += filter(None, (events_in_words(self._events),))
+        events = () if EVENTS in self.hidden else self._events
+        parts += filter(None, (self.why.summary(), events_in_words(events)))
         if self.drawings.drawings:
             parts.append(described(self.drawings.drawings))
         return " ".join(parts)

@@ -25,8 +25,10 @@ from app.charts.legend import Entry, LegendArtist, words
 from app.charts.level_lines import LevelLine, LevelLinesArtist
 from app.charts.overlay import BaseArtist, CrosshairArtist, LastPriceArtist
 from app.charts.overlay_series import OverlayArtist, OverlayLine
+from app.charts.why_strip import WhyStrip
 from app.number_format import price_decimals
 from app.preferences import Scale
+from forecasting.attribution import Explanation
 from forecasting.events import SplitMade
 from forecasting.indicators import Indicator
 from forecasting.series import Dates, Floats, Forecast, Outcomes, PriceSeries
@@ -52,7 +54,7 @@ class PriceScene(BarView):
             Row(self._price, PriceAxis(), 1 - _VOLUME_SHARE),
             Row(self._volume, self._volume_axis, _VOLUME_SHARE),
         )
-        super().__init__("Price chart", (price, volume), parent)
+        super().__init__("Price chart", (price, volume, self.why.row), parent)
         self.setMinimumSize(280, 120)
         self._series: PriceSeries | None = None
         self._pyramid: BarPyramid | None = None
@@ -77,7 +79,8 @@ class PriceScene(BarView):
         self._over = IndicatorArtist()
         #: One for each pane of indicators, made when it is first used.
         self._below: list[IndicatorArtist] = []
-        self._crosshairs = [CrosshairArtist(), CrosshairArtist()]
+        self._crosshairs = [CrosshairArtist() for _ in range(3)]
+        self.why = WhyStrip()
         self._levels = LevelLinesArtist()
         self._overlays = OverlayArtist()
 
@@ -91,6 +94,9 @@ class PriceScene(BarView):
         self._volume.artists = [
             layers.shades[1], self._grid_lines, Divider(), self._volumes,
             layers.origin.cover, layers.cutoff_below, self._crosshairs[1],
+        ]  # fmt: skip
+        self.why.row.pane.artists = [
+            layers.shades[1], Divider(), self.why, layers.cutoff_below, self._crosshairs[2],
         ]  # fmt: skip
 
     def _add_pane(self) -> None:
@@ -248,6 +254,11 @@ class PriceScene(BarView):
         self.forecasts.compared = compared
         self.mark_dirty()
 
+    def show_why(self, explanation: Explanation | None) -> None:
+        """Show in a strip how much each bar moved the median; None takes it away."""
+        self.why.explanation = explanation
+        self.mark_dirty()
+
     def show_overlays(self, overlays: Sequence[PriceSeries]) -> None:
         """Draw other series over the prices; all begin at the shown one's close at the first bar in
         view, or at the bar from which percent are counted.
@@ -359,12 +370,14 @@ class PriceScene(BarView):
             assert isinstance(artist, IndicatorArtist)
             artist.studies = [study for study in seen if study.pane and study.pane == name]
         self._show_row(1, self._pyramid is not None and self._pyramid.has_volume)
-        for index, artist in enumerate(self._below, start=2):
+        for index, artist in enumerate(self._below, start=3):
             self._show_row(index, bool(artist.studies))
         below = round(self._font.pixelSize() * 1.4) + 12
         self._dates.setHeight(below)
         self._corner.setMaximumHeight(below)
         self._update_forecasts()
+        self.why.locate(series, self._timeline, self._joined)
+        self._show_row(2, self.why.visible)
         self._update_words()
         self._apply_range()
 
@@ -470,7 +483,7 @@ class PriceScene(BarView):
             self._volume.setYRange(
                 0, max(self._pyramid.top_volume(start, stop), 1.0) * 1.12, padding=0
             )
-        for index, artist in enumerate(self._below, start=2):
+        for index, artist in enumerate(self._below, start=3):
             row = self._rows[index]
             limits = artist.limits(start, stop)
             row.axis.short = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,10 @@ from forecasting.series import Origins, Panel
 
 if TYPE_CHECKING:
     from forecasting.training import TrainedNetwork
+    from forecasting.windows import Windows
+
+#: Seconds between two explanations of a network in training, and the share of time they may take.
+_EVERY_S, _SHARE = 0.5, 0.05
 
 
 def explain(
@@ -25,6 +31,7 @@ def explain(
     *,
     step: int = 0,
     exog_sources: str = "",
+    symbols: Collection[str] = (),
 ) -> Job:
     """Explain the forecast from the last bar of each series by integrated gradients.
 
@@ -38,6 +45,8 @@ def explain(
         Bars ahead; 0 is the horizon.
     exog_sources : str
         Files of inputs instead of those that the model was trained with.
+    symbols : collection of str
+        Series whose forecasts are explained; all where it is empty.
 
     Yields
     ------
@@ -53,10 +62,38 @@ def explain(
     forecaster, panel = yield from load_network(panel, model, device, exog_sources)
     from forecasting.explain import explain as explanations
 
-    current = living(panel).symbols
+    current = [item for item in living(panel).symbols if not symbols or item in symbols]
     indices = [index for index, series in enumerate(panel) if series.symbol in current]
-    last = Origins.last(panel).take(np.array(indices))
+    last = Origins.last(panel).take(np.array(indices, np.int64))
     yield Explained(tuple(explanations(forecaster, panel, last, step)))
+
+
+class TrainingExplainer:
+    """Explains the forecast of one series while its network trains, at a bounded rate.
+
+    Parameters
+    ----------
+    panel : Panel
+        Of the training.
+    symbol : callable
+        Returns the series to be explained, "" for none; polled after each epoch.
+    """
+
+    def __init__(self, panel: Panel, symbol: Callable[[], str]) -> None:
+        self._panel, self._symbol = panel, symbol
+        self._due = 0.0
+
+    def __call__(self, network: TrainedNetwork, windows: Windows) -> Iterator[Explained]:
+        """Explain, unless that is not asked for or was done a moment ago."""
+        symbol, started = self._symbol(), time.monotonic()
+        if symbol not in self._panel.symbols or started < self._due:
+            return
+        from forecasting.explain import explain_training
+
+        found = explain_training(network, windows, self._panel, self._panel.symbols.index(symbol))
+        spent = time.monotonic() - started
+        self._due = started + spent + max(_EVERY_S, spent / _SHARE)
+        yield Explained((found,), final=False)
 
 
 def ablate(panel: Panel, network: TrainedNetwork) -> Job:

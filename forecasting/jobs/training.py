@@ -29,6 +29,7 @@ from forecasting.generators import relay
 from forecasting.jobs.engine import run_versions
 from forecasting.jobs.evaluation import count_tries, start_words
 from forecasting.jobs.exog import check_horizon
+from forecasting.jobs.explaining import TrainingExplainer
 from forecasting.jobs.job import Job, never, noting
 from forecasting.jobs.predicting import future
 from forecasting.jobs.preparing import prepared, told_ended
@@ -57,6 +58,7 @@ def train(
     keep: Path | None = None,
     should_leave: Callable[[], bool] = never,
     counted: bool = True,
+    explained: Callable[[], str] = str,
 ) -> Job:
     """Train a network, score it beside the baselines on the test part, forecast the real future.
 
@@ -85,11 +87,14 @@ def train(
         another time.
     counted : bool
         Whether the training counts among the tries on its test part; those of a lesson do not.
+    explained : callable
+        Returns the symbol of the series whose forecast is explained as it changes, "" for none;
+        polled after each epoch.
 
     Yields
     ------
     SplitMade, Progress, EpochEnd, StepNorms, ForecastMade, GradientByLag, CellStates, Diagnosis,
-    Notice, RunFinished
+    Explained, Notice, RunFinished
 
     Raises
     ------
@@ -113,7 +118,15 @@ def train(
     kept = (index, resume if one_of_ours else None)
     try:
         yield from _train(
-            panel, config, should_stop, should_pause, resume, index, keep, counted=counted
+            panel,
+            config,
+            should_stop,
+            should_pause,
+            resume,
+            index,
+            keep,
+            counted=counted,
+            explained=explained,
         )
         _remove(*kept)
     except GeneratorExit:
@@ -159,6 +172,7 @@ def _train(
     keep: Path | None,
     *,
     counted: bool,
+    explained: Callable[[], str],
 ) -> Job:
     check_memory()
     from forecasting.backtest import evaluated
@@ -187,6 +201,7 @@ def _train(
         resume=state,
         autosave=autosave,
         keep=keep,
+        observe=TrainingExplainer(panel, explained),
     )
     fitted = yield from noting(_forecasting_others(training, gone), made)
     yield Progress(0, 0, "Scoring against the baselines")

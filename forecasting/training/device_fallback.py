@@ -21,7 +21,7 @@ from forecasting.training.hardware import (
     set_threads,
     tested_device,
 )
-from forecasting.training.trainer import Fitted, StopAsked, fit_on
+from forecasting.training.trainer import Fitted, Observer, StopAsked, fit_on
 from forecasting.windows import Split
 
 
@@ -39,6 +39,7 @@ def fit(
     resume: TrainingState | None = None,
     autosave: Path | None = None,
     keep: Path | None = None,
+    observe: Observer = lambda _network, _windows: iter(()),
 ) -> Generator[Event, None, Fitted]:
     """Train a network and keep the weights of the best validation loss.
 
@@ -61,6 +62,8 @@ def fit(
         File of the checkpoint that is updated while training runs.
     keep : Path, optional
         File of the checkpoint that is written at the end, to train for longer later.
+    observe : callable
+        Called with the network and the windows after each epoch; its events are passed on.
 
     Yields
     ------
@@ -88,7 +91,7 @@ def fit(
 
     def on(where: torch.device) -> Generator[Event, None, Fitted]:
         return fit_on(
-            where, panel, split, config, should_stop, should_pause, resume, autosave, keep
+            where, panel, split, config, should_stop, should_pause, resume, autosave, keep, observe
         )
 
     cpu = torch.device("cpu")

@@ -66,6 +66,8 @@ from forecasting.training.trained_network import (
 from forecasting.windows import Split, Windows, bars_before
 
 StopAsked = Callable[[], bool]
+#: Looks at a network in training, which it must not change, and yields what it has seen.
+Observer = Callable[[TrainedNetwork, Windows], Iterator[Event]]
 Stopped = Literal["epochs", "early", "user"]
 
 #: Levels of the pinball loss: evenly spaced, with the limits of the 95 and 98 % bands.
@@ -105,6 +107,7 @@ def fit_on(
     resume: TrainingState | None,
     autosave: Path | None,
     keep: Path | None,
+    observe: Observer,
 ) -> Generator[Event, None, Fitted]:
     """Train on one device; parameters, events and result as of
     :func:`forecasting.training.device_fallback.fit`.
@@ -130,11 +133,13 @@ def fit_on(
         trainer.restore(resume)
     yield from trainer.history
     yield provisional()
+    yield from observe(forecaster, windows)
     while trainer.stopped is None:
         before = len(trainer.history)
         yield from trainer.epoch()
         if len(trainer.history) > before:
             yield provisional()
+            yield from observe(forecaster, windows)
     if keep is not None:
         yield from _save_final(trainer, keep)
     yield from trainer.final_diagnostics()

@@ -10,6 +10,7 @@ from app.background import Failure
 from app.dialogs import ask_file
 from app.features.inputs.dialog import InputsDialog
 from app.features.inputs.explanation import ExplanationDialog
+from app.features.inputs.strip import WhyStripController
 from app.features.spec import FeatureContext, FeatureController
 from app.theme import Theme
 from app.widgets.input_table import InputChoice, listed
@@ -46,6 +47,10 @@ class InputsController(FeatureController):
         self._model.inputs_requested.connect(self.choose)
         self._connect("inputs", self.choose)
         self._connect("explain", self.explain)
+        self.strip = WhyStripController(
+            self._session, context.chart, context.actions["why_strip"], self._preferences
+        )
+        self.strip.failed.connect(self._fail)
 
     def choose(self) -> None:
         """Open the list of columns of what is checked, with what the settings read already."""

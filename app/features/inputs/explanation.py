@@ -23,6 +23,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.charts.legend import words
+from app.charts.picture import Line, Panel, Picture
+from app.charts.picture_view import PictureView
 from app.export.tables import cell_text
 from app.theme import Theme
 from forecasting.attribution import Ablated, Explanation
@@ -126,6 +129,27 @@ class BarStrip(QWidget):
         painter.end()
 
 
+def attention_picture(item: Explanation) -> Picture:
+    """Return the maps of attention of a forecast: which bars each bar looks at, layer by layer, and
+    what the last bar looks at.
+    """
+    assert item.attention is not None
+    label = words("oldest bar … last bar; each row looks at the bars that are bright")
+    maps = [
+        Panel(words("Attention, layer {n}").format(n=number), x_label=label, grid=grid)
+        for number, grid in enumerate(item.attention, start=1)
+    ]
+    last = item.attention.mean(axis=0)[-1]
+    lags = np.arange(1.0 - last.size, 1.0)
+    line = Line(words("share"), lags, last)
+    title, x_label = words("What the last bar looks at"), words("bars from the last one")
+    summary = words("Most attention of the last bar goes to {day}: {share}.").format(
+        day=str(item.ds[int(last.argmax())])[:10], share=f"{last.max():.0%}"
+    )
+    panels = (*maps, Panel(title, (line,), x_label))
+    return Picture(words("Attention"), panels, min(3, len(panels)), summary)
+
+
 class ExplanationDialog(QDialog):
     """Stands beside the window: which inputs and bars moved the forecast of a series."""
 
@@ -143,6 +167,8 @@ class ExplanationDialog(QDialog):
         self.inputs, self.strip = InputBars(), BarStrip()
         self.gains = InputBars("{:+.1%}")
         self.gains.setAccessibleName(self.tr("What each input adds on the test part"))
+        self.attention = PictureView()
+        self.attention.setMinimumHeight(200)
         self._gains_heading = QLabel(self.tr("What each input adds on the test part"))
         self._gains_heading.setProperty("role", "heading")
         self._gains_text = QLabel()
@@ -172,7 +198,12 @@ class ExplanationDialog(QDialog):
             rows.addWidget(part)
         rows.addWidget(self._ends)
         rows.addWidget(self._text)
-        extra: tuple[QWidget, ...] = (self._gains_heading, self.gains, self._gains_text)
+        extra: tuple[QWidget, ...] = (
+            self.attention,
+            self._gains_heading,
+            self.gains,
+            self._gains_text,
+        )
         for widget in extra:
             rows.addWidget(widget)
             widget.hide()
@@ -206,7 +237,7 @@ class ExplanationDialog(QDialog):
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
-        for part in (self.inputs, self.strip, self.gains):
+        for part in (self.inputs, self.strip, self.gains, self.attention):
             part.set_theme(theme)
 
     def table(self) -> str:
@@ -274,6 +305,9 @@ class ExplanationDialog(QDialog):
             return
         self.inputs.show_rows([(name, median) for name, (median, _) in item.by_input().items()])
         self.strip.show_values(item.by_bar())
+        self.attention.setVisible(item.attention is not None)
+        if item.attention is not None:
+            self.attention.show_picture(attention_picture(item))
         ends = self.tr("{first} to {last}")
         self._ends.setText(ends.format(first=str(item.ds[0])[:10], last=str(item.ds[-1])[:10]))
         moved = self.tr(

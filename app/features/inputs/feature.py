@@ -25,5 +25,13 @@ INPUTS = FeatureSpec(
             needs="network",
             after="audit",
         ),
+        "why_strip": Command(
+            "What moved the forecast, &bar by bar",
+            "Alt+Shift+Y",
+            "",
+            "Show under the candles how much each past bar moved the median, live while it trains",
+            switch=True,
+            after="explain",
+        ),
     },
 )
