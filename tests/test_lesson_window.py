@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication, QLabel
 
+from app.charts.cell_parts import cell_parts, explain, value_of
+from app.charts.cell_picture import CellPicture
 from app.charts.gradient import peaks
 from app.charts.shapes import ShapePicture
 from app.features.cells.window import ShapesWindow
@@ -26,11 +28,14 @@ from app.lessons.lesson import (
     read_all,
     read_lesson,
 )
+from app.lessons.pictures import inside_part
 from app.lessons.run import LessonRun, run_lesson
 from app.theme import DARK
 from forecasting.config import SHAPES, RunConfig
 from forecasting.events import Diagnosis, EpochEnd, StepNorms
 from forecasting.generators import run_to_end
+from forecasting.models.gru import GruLayer
+from forecasting.models.lstm import LstmLayer
 from forecasting.next_bar import NextBar
 from forecasting.shapes import describe
 
@@ -259,3 +264,55 @@ def test_members_and_embedding_are_in_the_picture_of_the_network(qtbot: Any) -> 
     picture.resize(300, 150)
     picture.show_diagram(diagram)
     assert not picture.grab().isNull()
+
+
+@pytest.mark.parametrize("model", ["rnn", "lstm", "gru", "transformer"])
+def test_every_part_of_a_cell_says_what_it_is(model: str, qtbot: Any) -> None:
+    config = RunConfig().changed(model=model, conv_kernel=5)
+    parts = cell_parts(config.model)
+    names = {part.name for part in parts}
+    assert len(names) == len(parts)
+    assert {name for part in parts for name in part.feeds} <= names
+    assert {"input", "state", "output"} <= names, "what the network's picture leads to"
+    layer = {"lstm": LstmLayer, "gru": GruLayer}.get(model)
+    assert {part.gate for part in parts if part.gate} == set(layer.gates if layer else ())
+    assert "5 bars at a time" in explain(parts[0], None, None)
+    picture = CellPicture()
+    qtbot.addWidget(picture)
+    picture.resize(600, 300)
+    picture.show_parts(parts, {}, "state")
+    boxes = [picture.box(part.name) for part in parts]
+    assert all(picture.rect().toRectF().contains(box) for box in boxes)
+    for index, box in enumerate(boxes):
+        assert not any(box.intersects(other) for other in boxes[index + 1 :])
+        with qtbot.waitSignal(picture.chosen) as chosen:
+            qtbot.mouseClick(picture, Qt.MouseButton.LeftButton, pos=box.center().toPoint())
+        assert chosen.args == [parts[index].name]
+    with qtbot.waitSignal(picture.chosen) as chosen:
+        qtbot.keyClick(picture, Qt.Key.Key_Right)
+    assert chosen.args[0] in names
+    assert "is chosen" in picture.accessibleDescription()
+
+
+def test_a_gate_tells_its_mean_opening_and_draws_its_own_line(finished: LessonRun) -> None:
+    training = finished.trainings["gru"]
+    update = next(part for part in cell_parts(training.config.model) if part.gate == "update")
+    assert training.cells is not None
+    opening = training.cells.mean_opening("update")
+    assert f"{opening:.2f} at epoch" in explain(update, training.cells, training.untrained)
+    assert value_of(update, training.cells) == f"{opening:.2f} open"
+    (panel,) = inside_part(training, update).panels
+    assert {line.label for line in panel.lines} == {"update, untrained", "update, trained"}
+    assert "Train a network" in explain(update, None, None)
+
+
+def test_a_box_of_the_networks_picture_tells_what_it_is(qtbot: Any) -> None:
+    picture = ShapePicture()
+    qtbot.addWidget(picture)
+    picture.resize(300, 150)
+    picture.show_diagram(describe(RunConfig()))
+    kinds: list[str] = []
+    picture.cell_clicked.connect(kinds.append)
+    for at in ((150, 25), (40, 75), (260, 75), (40, 125)):
+        qtbot.mouseClick(picture, Qt.MouseButton.LeftButton, pos=QPoint(*at))
+    assert set(kinds) >= {"state", "input"}

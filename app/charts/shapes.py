@@ -36,9 +36,12 @@ class ShapePicture(QWidget):
     ----------
     clicked : Signal
         The picture was clicked, or Enter or the space bar pressed on it.
+    cell_clicked : Signal
+        Before that: kind of the box that was clicked, "" where it was none.
     """
 
     clicked = Signal()
+    cell_clicked = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -65,11 +68,27 @@ class ShapePicture(QWidget):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Tell of a click."""
         if self.rect().contains(event.position().toPoint()):
+            self.cell_clicked.emit(self._kind_at(event.position()))
             self.clicked.emit()
+
+    def cell_boxes(self, kind: str) -> list[QRectF]:
+        """Return where the cells of a kind are drawn, from left to right."""
+        diagram, rect = self._diagram, QRectF(self.rect())
+        if diagram is None:
+            return []
+        return [self._box(rect, cell, diagram) for cell in diagram.cells if cell.kind == kind]
+
+    def _kind_at(self, at: QPointF) -> str:
+        """Return the kind of the box at a point, "" where there is none."""
+        kinds = ("input", "convolution", "state", "output")
+        return next(
+            (kind for kind in kinds if any(box.contains(at) for box in self.cell_boxes(kind))), ""
+        )
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Take Enter and the space bar for a click."""
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            self.cell_clicked.emit("")
             self.clicked.emit()
             return
         super().keyPressEvent(event)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from app.charts.cell_parts import CellPart
 from app.charts.picture import Line, Panel, Picture, shared_range
 from app.lessons.run import figures_of, ranked
 from app.training_history import TrainingHistory
@@ -368,6 +369,24 @@ def inside(trainings: Trainings, config: RunConfig) -> Picture:
     return Picture(config.model.title, tuple(panels), min(2, len(panels)), summary)
 
 
+def inside_part(training: TrainingHistory, part: CellPart) -> Picture:
+    """Return what is known of one part of the cell: the openings of a gate, the size of the state,
+    or the map of attention; of other parts the unrolled network.
+    """
+    if part.kind == "attention":
+        return attention([training])
+    if part.kind == "state":
+        return states([training])
+    lines = [
+        *_openings(training.untrained, "untrained", part.gate),
+        *_openings(training.cells, "trained", part.gate),
+    ]
+    if part.kind == "gate" and lines:
+        panel = Panel(part.title, tuple(lines), "bars from the last one", y_range=(0.0, 1.0))
+        return Picture("Opening of the gate, 0 shut, 1 open", (panel,), 1, part.text)
+    return inside([], training.config)
+
+
 def steps_of(steps: Sequence[StepNorms], name: str) -> tuple[Floats, Floats]:
     """Return the steps of all epochs: epochs that are done at each, and a norm."""
     if not steps:
@@ -398,8 +417,8 @@ def _epochs(training: TrainingHistory, name: str) -> Floats:
     return np.array([getattr(item, name) for item in training.epochs], np.float64)
 
 
-def _openings(cells: CellStates | None, text: str) -> list[Line]:
-    """Return the mean opening of each gate over all layers."""
+def _openings(cells: CellStates | None, text: str, only: str = "") -> list[Line]:
+    """Return the mean opening of each gate, or of one only, over all layers."""
     if cells is None:
         return []
     x = -cells.lags.astype(float)
@@ -409,6 +428,7 @@ def _openings(cells: CellStates | None, text: str) -> list[Line]:
             f"{gate}, {text}", x, cells.openings[:, index].mean(axis=0), color=index, dashed=dashed
         )
         for index, gate in enumerate(cells.gates)
+        if only in ("", gate)
     ]
 
 

@@ -97,3 +97,37 @@ def test_the_lessons_open_and_close_and_leave_the_window_alone(bench: Workbench)
     wait_until(lambda: bench.features["lessons"].shown is None, "the lessons are closed")
     activated(bench.window)
     assert_alive(bench)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_cell_opens_box_by_box(bench: Workbench, theme: str) -> None:
+    bench.set_theme(theme)
+    bench.model.show_config(
+        bench.model.config().changed(model="lstm", epochs=2, hidden_size=4, input_size=20)
+    )
+    if bench.session.finished is None:
+        press_keys("ctrl+t")
+        wait_until(lambda: bench.session.finished is not None, "the network is trained")
+        settled(bench)
+    activated(bench.window)
+    picture_of_network = bench.model.picture
+    boxes = picture_of_network.cell_boxes("state")
+    click(picture_of_network, boxes[0].center().toPoint())
+    feature = bench.features["cells"]
+    wait_until(lambda: feature.shown is not None and feature.shown.isVisible(), "the cell is open")
+    window = feature.shown
+    activated(window)
+    wait_until(lambda: window.cell.part is not None, "the state is explained")
+    assert window.explanation.text().startswith("State: ")
+    picture(window, f"cell-state-{theme}")
+    click(window.cell, window.cell.box("forget gate").center().toPoint())
+    wait_until(lambda: "Open on average" in window.explanation.text(), "so is the gate")
+    picture(window, f"cell-forget-{theme}")
+    press_keys("Right")
+    wait_until(lambda: window.explanation.text().startswith("New value"), "keys go on")
+    click(window.all)
+    wait_until(lambda: window.cell.part is None, "all parts are shown again")
+    picture(window, f"cell-all-{theme}")
+    press_keys("Escape")
+    wait_until(lambda: not window.isVisible(), "the cell is closed")
+    assert_alive(bench)

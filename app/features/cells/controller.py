@@ -32,7 +32,9 @@ class CellsController(WindowController["CellWindow"]):
         super().__init__(context, "cells")
         self.strip: ShapesWindow | None = None
         self._drawn: CellStates | None = None
+        self._part = ""
         self._connect("shapes", self.show_shapes)
+        context.model.picture.cell_clicked.connect(self._open_part)
         context.model.picture.clicked.connect(self.show)
         context.model.shapes_requested.connect(self.show_shapes)
         context.model.config_changed.connect(self._follow_form)
@@ -41,7 +43,21 @@ class CellsController(WindowController["CellWindow"]):
     def _build(self) -> CellWindow:
         from app.features.cells.window import CellWindow
 
-        return CellWindow(self._window)
+        shown = CellWindow(self._window)
+        shown.part_chosen.connect(self.show_part)
+        return shown
+
+    def show_part(self, name: str) -> None:
+        """Explain one part of the cell, with its figures; all parts for "" and a part that there
+        is not.
+        """
+        self._part = name
+        if self.shown is not None:
+            self._refresh(self.shown)
+
+    def _open_part(self, kind: str) -> None:
+        """Let the window open on the part that a box of the network's picture stands for."""
+        self._part = {"convolution": "input"}.get(kind, kind)
 
     def show_shapes(self) -> None:
         """Open the strip of the five shapes."""
@@ -67,19 +83,28 @@ class CellsController(WindowController["CellWindow"]):
             self._refresh(shown)
 
     def _refresh(self, shown: CellWindow) -> None:
-        from app.lessons.pictures import inside
+        from app.charts.cell_parts import cell_parts, explain, value_of
+        from app.lessons.pictures import inside, inside_part
 
         seen = self._session.seen
-        self._drawn = seen.cells
-        if seen.cells is None:
-            picture = inside([], self._context.model.last_config)
+        self._drawn = cells = seen.cells
+        config = self._context.model.last_config if cells is None else seen.config
+        parts = cell_parts(config.model)
+        part = next((item for item in parts if item.name == self._part), None)
+        if cells is None:
+            picture = inside([], config)
             text = self.tr("Train a network: its gates and its state are shown here, bar by bar.")
         else:
-            picture = inside([seen], seen.config)
+            picture = inside([seen], config) if part is None else inside_part(seen, part)
             text = self.tr("{name}, epoch {epoch}. {summary}").format(
-                name=seen.name, epoch=seen.cells.epoch, summary=picture.summary
+                name=seen.name, epoch=cells.epoch, summary=picture.summary if part is None else ""
             )
-        shown.show_picture(picture, text)
+        explanation = self.tr("Click a part, or go through them with the arrow keys.")
+        if part is not None:
+            explanation = f"{part.title}: {explain(part, cells, seen.untrained)}"
+        values = {item.name: value_of(item, cells) for item in parts}
+        shown.show_picture(picture, text.strip())
+        shown.show_parts(parts, values, part.name if part else "", explanation)
 
     def _follow_form(self) -> None:
         if self.strip is not None:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.accessibility import complete, take_literally
+from app.charts.cell_parts import CellPart
+from app.charts.cell_picture import CellPicture
 from app.charts.picture import Picture
 from app.charts.picture_view import PictureView
 from app.charts.shapes import ShapePicture
@@ -15,11 +25,19 @@ from app.theme import Theme
 from forecasting.config import ShapeName
 from forecasting.shapes import Diagram
 
-_CELL, _STRIP = (820, 620), (1180, 330)
+_CELL, _STRIP = (860, 640), (1180, 330)
 
 
 class CellWindow(QDialog):
-    """Shows the network, its gates and its state, or its attention."""
+    """Shows the parts of the cell, what each of them is, and its figures; all at once at first.
+
+    Attributes
+    ----------
+    part_chosen : Signal
+        Name of the part that is to be explained, "" for all.
+    """
+
+    part_chosen = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, Qt.WindowType.Window)
@@ -28,10 +46,22 @@ class CellWindow(QDialog):
         self.facts = QLabel()
         self.facts.setWordWrap(True)
         self.facts.setProperty("role", "heading")
-        self.picture = PictureView()
+        self.cell, self.picture = CellPicture(), PictureView()
+        self.cell.chosen.connect(self.part_chosen)
+        self.explanation = QLabel()
+        self.explanation.setWordWrap(True)
+        self.explanation.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.all = QPushButton(self.tr("&All parts"))
+        self.all.setAutoDefault(False)
+        self.all.clicked.connect(lambda: self.part_chosen.emit(""))
+        words = QHBoxLayout()
+        words.addWidget(self.explanation, 1)
+        words.addWidget(self.all, 0, Qt.AlignmentFlag.AlignTop)
         rows = QVBoxLayout(self)
         rows.addWidget(self.facts)
-        rows.addWidget(self.picture, 1)
+        rows.addWidget(self.cell, 3)
+        rows.addLayout(words)
+        rows.addWidget(self.picture, 4)
         complete(self)
         take_literally(self)
 
@@ -40,8 +70,17 @@ class CellWindow(QDialog):
         self.picture.show_picture(picture)
         self.facts.setText(facts)
 
+    def show_parts(
+        self, parts: Sequence[CellPart], values: Mapping[str, str], name: str, explanation: str
+    ) -> None:
+        """Draw the parts with their values, one of them chosen, and explain that one."""
+        self.cell.show_parts(parts, values, name)
+        self.explanation.setText(explanation)
+        self.all.setEnabled(bool(name))
+
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
+        self.cell.set_theme(theme)
         self.picture.set_theme(theme)
 
 
