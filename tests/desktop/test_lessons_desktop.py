@@ -8,7 +8,7 @@ import hands
 import pytest
 from hands import activated, assert_alive, click, picture, press_keys, settled, started, wait_until
 from PySide6.QtCore import QPoint
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QScrollArea
 
 from app.features.lessons.window import LessonWindow
 from app.lessons.lesson import lesson_numbers
@@ -52,7 +52,6 @@ def opened(bench: Workbench) -> LessonWindow:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("number", lesson_numbers())
 def test_a_lesson_from_one_click_to_its_last_step(bench: Workbench, number: int) -> None:
-    bench.set_theme("dark" if number % 2 else "light")
     window = opened(bench)
     window.resize(1240, 660)
     row = window.list.item(number - 1)
@@ -68,7 +67,9 @@ def test_a_lesson_from_one_click_to_its_last_step(bench: Workbench, number: int)
     assert bench.session.row.request.reference == run.lesson.sample
     for place, step in enumerate(run.lesson.steps):
         wait_until(lambda step=step: window.step is step, "the step is shown")
-        picture(window, f"lesson-{number}-{place + 1}")
+        for theme in ("light", "dark") if number % 2 else ("dark", "light"):
+            bench.set_theme(theme)
+            picture(window, f"lesson-{number}-{place + 1}-{theme}")
         assert "{" not in window.text.text()
         button = window.answers[step.right]
         click(button, QPoint(8, button.height() // 2))
@@ -110,7 +111,13 @@ def test_the_cell_opens_box_by_box(bench: Workbench, theme: str) -> None:
         wait_until(lambda: bench.session.finished is not None, "the network is trained")
         settled(bench)
     activated(bench.window)
+    bench.layout.presets.open("model")
     picture_of_network = bench.model.picture
+    area = picture_of_network.parentWidget()
+    while not isinstance(area, QScrollArea):
+        area = area.parentWidget()
+    area.ensureWidgetVisible(picture_of_network)
+    settled(bench)
     boxes = picture_of_network.cell_boxes("state")
     click(picture_of_network, boxes[0].center().toPoint())
     feature = bench.features["cells"]
