@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -49,3 +50,26 @@ BaseRate = Annotated[
         "--base-rate", help="Say how often the price ended higher by itself over as many bars, too."
     ),
 ]
+ExportFiles = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="Write the result; the suffix decides. Repeatable."),
+]
+KeepInJournal = Annotated[
+    bool, typer.Option(help="Enter the forecast in the journal, to be compared with what happens.")
+]
+BySteps = Annotated[
+    bool,
+    typer.Option(
+        "--by-step", help="Show the scores for each bar ahead too, and every band's coverage."
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceArguments:
+    """What a command loads, and with which settings it begins."""
+
+    sources: Sources
+    config: ConfigFile = None
+    accept_findings: AcceptFindings = False
+    refresh: Refresh = None

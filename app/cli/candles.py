@@ -10,21 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from app.cli.arguments import AcceptFindings, AsJson, ConfigFile, KeepRun, Refresh, Sources
+from app.cli.arguments import AsJson, KeepRun, SourceArguments
 from app.cli.exporting import check_suffixes, check_targets, each_attempted
 from app.cli.flags import flagged
 from app.cli.outcomes import WRITERS, write_tables
-from app.cli.path_origin import (
-    Baseline,
-    Dependence,
-    ModelFile,
-    PathOrigin,
-    Run,
-    Suppose,
-    followed,
-    path_plan,
-    prepared,
-)
+from app.cli.path_origin import PathOrigin, followed, loaded_for, path_plan
 from app.cli.progress import Stopper
 from app.cli.runs import keep_run
 from app.cli.terminal import say, show
@@ -38,22 +28,14 @@ if TYPE_CHECKING:
     from forecasting.paths.candles import CandleRecord, Candles, CandlesMade
     from forecasting.series import PriceSeries
 
-_PATHS = 10_000
-
 
 @flagged(*GROUPS.values(), ReadOptions, TickerOptions)
 def candles(
-    sources: Sources,
+    source: SourceArguments,
+    origin: PathOrigin,
     backtest: Annotated[
         bool, typer.Option("--backtest", help="Judge such candles from past cutoffs.")
     ] = False,
-    paths: Annotated[int, typer.Option(metavar="N", help="Paths to draw.")] = _PATHS,
-    baseline: Baseline = "",
-    model_file: ModelFile = None,
-    run: Run = "",
-    dependence: Dependence = "history",
-    suppose: Suppose = "",
-    config: ConfigFile = None,
     export: Annotated[
         list[Path] | None,
         typer.Option(
@@ -64,8 +46,6 @@ def candles(
     ] = None,
     as_json: AsJson = False,
     keep_it: KeepRun = True,
-    accept_findings: AcceptFindings = False,
-    refresh: Refresh = None,
     **settings: Any,
 ) -> int:
     """Forecast whole candles: open, high, low and close of the next bars as joint quantiles, of
@@ -74,11 +54,10 @@ def candles(
     from forecasting import jobs
     from forecasting.paths.candles import CandlesMade
 
-    origin = PathOrigin(baseline, model_file, run, paths, dependence, suppose)
-    origin.check(config, settings)
+    origin.check(source.config, settings)
     check_suffixes(export or [], WRITERS)
-    check_targets(export or [], sources)
-    experiment, loaded = prepared(sources, origin, config, settings, refresh, accept_findings)
+    check_targets(export or [], source.sources)
+    experiment, loaded = loaded_for(origin, source, settings)
     with Stopper().listening() as stopper:
         plan = path_plan(origin, loaded.panel, experiment)
         job = jobs.candles(loaded.panel, experiment, plan, stopper, backtest=backtest)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.arguments import AcceptFindings, AsJson, ConfigFile, Refresh, Sources
+from app.cli.arguments import AsJson, ExportFiles, KeepInJournal, SourceArguments
 from app.cli.exporting import (
     ExportOptions,
     check_names,
@@ -16,9 +15,9 @@ from app.cli.exporting import (
     options_from,
 )
 from app.cli.exporting import export as export_to
-from app.cli.flags import flagged, run_config, suit_config
+from app.cli.flags import flagged
 from app.cli.journal import keep
-from app.cli.loading import Loaded, accept, load, short_series_dropped
+from app.cli.loading import Loaded, prepared
 from app.cli.progress import Stopper, finish
 from app.cli.terminal import show
 from forecasting.checks import ended, living
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 @flagged(*GROUPS.values(), ExportOptions, ReadOptions, TickerOptions)
 def combine(
-    sources: Sources,
+    source: SourceArguments,
     models: Annotated[
         str,
         typer.Option(
@@ -41,18 +40,9 @@ def combine(
             "and run:KEY for a run that was kept.",
         ),
     ] = "network,har,garch-t",
-    config: ConfigFile = None,
-    export: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="Write the result; the suffix decides. Repeatable."),
-    ] = None,
-    journal: Annotated[
-        bool,
-        typer.Option(help="Enter the forecast in the journal, to be compared with what happens."),
-    ] = True,
+    export: ExportFiles = None,
+    journal: KeepInJournal = True,
     as_json: AsJson = False,
-    accept_findings: AcceptFindings = False,
-    refresh: Refresh = None,
     **settings: Any,
 ) -> int:
     """Combine networks and baselines by a weighted mean of their quantiles, weighted on the
@@ -62,12 +52,8 @@ def combine(
 
     targets = export or []
     pictures = options_from(settings, targets)
-    check_targets(targets, sources)
-    experiment = run_config(config, settings)
-    loaded = load(sources, settings, refresh, inputs=experiment.inputs)
-    experiment = suit_config(experiment, loaded.panel, config, settings)
-    loaded = short_series_dropped(loaded, experiment.task.input_size)
-    accept(loaded.panel, accept_findings)
+    check_targets(targets, source.sources)
+    experiment, loaded = prepared(source, settings)
     check_names(targets, living(loaded.panel), pictures)
     names = [name.strip() for name in models.split(",") if name.strip()]
     with Stopper().listening() as stopper:

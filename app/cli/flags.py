@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Any, Literal, Optional, TypeVar
+from typing import Annotated, Any, Literal, Optional, TypeVar, get_type_hints
 
 import typer
 from pydantic.fields import FieldInfo
@@ -27,7 +29,7 @@ from forecasting.errors import ConfigError
 from forecasting.exog import join_sources, parse_sources
 from forecasting.series import Panel
 
-CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+ResultT = TypeVar("ResultT")
 
 #: Headings of the groups of settings in ``--help``.
 HEADINGS = {
@@ -55,9 +57,12 @@ _OPEN = {"target": "target_column"}
 _MOST_QUANTILES = 999
 
 
-def flagged(*groups: type[Settings]) -> Callable[[CommandT], CommandT]:
+def flagged(*groups: type[Settings]) -> Callable[[Callable[..., ResultT]], Callable[..., ResultT]]:
     """Give a command one flag for each field of some settings; they arrive in its ``**settings``,
     None where not given.
+
+    A parameter of the command that is a dataclass stands for its fields: each is an argument or
+    option by its own annotation, and they arrive as one object.
 
     Parameters
     ----------
@@ -66,14 +71,35 @@ def flagged(*groups: type[Settings]) -> Callable[[CommandT], CommandT]:
         description, unit, limits and default are shown by ``--help``.
     """
 
-    def wrap(command: CommandT) -> CommandT:
+    def wrap(command: Callable[..., ResultT]) -> Callable[..., ResultT]:
         own = inspect.signature(command, eval_str=True)
         kept = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        classes: dict[str, Any] = {p.name: p.annotation for p in kept if is_dataclass(p.annotation)}
         made = [_flag(name, info, cls) for cls in groups for name, info in cls.model_fields.items()]
-        command.__signature__ = own.replace(parameters=[*kept, *made])  # type: ignore[attr-defined]
-        return command
+
+        @functools.wraps(command)
+        def call(**values: Any) -> ResultT:
+            for name, cls in classes.items():
+                values[name] = cls(**{item.name: values.pop(item.name) for item in fields(cls)})
+            return command(**values)
+
+        parameters = [part for p in kept for part in _expanded(p)]
+        call.__signature__ = own.replace(parameters=[*parameters, *made])  # type: ignore[attr-defined]
+        return call
 
     return wrap
+
+
+def _expanded(parameter: inspect.Parameter) -> Iterator[inspect.Parameter]:
+    """Yield a parameter of a command, or those that the fields of a dataclass are."""
+    cls, kind = parameter.annotation, inspect.Parameter.KEYWORD_ONLY
+    if not is_dataclass(cls):
+        yield parameter.replace(kind=kind)
+        return
+    hints = get_type_hints(cls, include_extras=True)
+    for item in fields(cls):
+        default = inspect.Parameter.empty if item.default is MISSING else item.default
+        yield inspect.Parameter(item.name, kind, default=default, annotation=hints[item.name])
 
 
 def _flag(name: str, info: FieldInfo, cls: type[Settings]) -> inspect.Parameter:

@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from app.cli.flags import given, pairs
+from app.cli.flags import given, pairs, run_config, suit_config
 from app.cli.journal import reconcile
 from app.cli.progress import finish
 from app.cli.terminal import say
-from forecasting.config import InputConfig
+from forecasting.config import InputConfig, RunConfig
 from forecasting.exog import quoted
 from forecasting.sources.options import ReadOptions, TickerOptions
 
 if TYPE_CHECKING:
+    from app.cli.arguments import SourceArguments
     from forecasting.events import Event
     from forecasting.series import Panel
 
@@ -90,6 +91,35 @@ def load(
     panel = finish(job, SeriesLoaded).panel
     reconcile(panel)
     return short_series_dropped(Loaded(panel, tuple(refused), {}), lookback)
+
+
+def prepared(
+    source: SourceArguments, settings: Mapping[str, Any], experiment: RunConfig | None = None
+) -> tuple[RunConfig, Loaded]:
+    """Load what a command is about; return the settings that suit the series, and those series
+    that are long enough for them.
+
+    Parameters
+    ----------
+    source : SourceArguments
+    settings : mapping
+        Flags.
+    experiment : RunConfig, optional
+        The settings of the flags, where they were read already.
+
+    Raises
+    ------
+    CandlecastError
+        Settings that contradict each other, sources that cannot be read, or findings in the data
+        that were not accepted.
+    """
+    if experiment is None:
+        experiment = run_config(source.config, settings)
+    loaded = load(source.sources, settings, source.refresh, inputs=experiment.inputs)
+    experiment = suit_config(experiment, loaded.panel, source.config, settings)
+    loaded = short_series_dropped(loaded, experiment.task.input_size)
+    accept(loaded.panel, source.accept_findings)
+    return experiment, loaded
 
 
 def short_series_dropped(loaded: Loaded, lookback: int) -> Loaded:

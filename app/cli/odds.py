@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,35 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from app.cli.arguments import (
-    AcceptFindings,
-    AsJson,
-    BaseRate,
-    ConfigFile,
-    KeepRun,
-    Refresh,
-    Sources,
-)
-from app.cli.exporting import check_suffixes, check_targets, each_attempted
+from app.cli.arguments import BaseRate, SourceArguments
 from app.cli.flags import flagged
-from app.cli.odds_output import show_odds, show_portfolio, write_paths, write_report
-from app.cli.outcomes import WRITERS
-from app.cli.path_origin import (
-    Baseline,
-    Dependence,
-    Export,
-    ModelFile,
-    PathOrigin,
-    Report,
-    Run,
-    Suppose,
-    check_report,
-    followed,
-    path_plan,
-    prepared,
-)
+from app.cli.odds_output import show_odds, show_portfolio, write_report
+from app.cli.path_origin import PathOrigin, PathOutput, followed, loaded_for, path_plan
 from app.cli.progress import Stopper
-from app.cli.runs import keep_run
 from forecasting.checks import living
 from forecasting.config import GROUPS
 from forecasting.errors import ConfigError
@@ -49,14 +26,15 @@ if TYPE_CHECKING:
     from forecasting.paths import LevelOdds, PathsMade
     from forecasting.series import Panel
 
-_ODDS_PATHS, _PORTFOLIO_PATHS = 10_000, 1000
 #: Most bars that a date may lie ahead.
 _MOST_BARS = 1000
 
 
 @flagged(*GROUPS.values(), ReadOptions, TickerOptions)
 def odds(
-    sources: Sources,
+    source: SourceArguments,
+    origin: PathOrigin,
+    output: PathOutput,
     level: Annotated[
         list[str],
         typer.Option(
@@ -77,19 +55,6 @@ def odds(
             help="Judge such odds from past cutoffs too, beside the plain share of the past.",
         ),
     ] = False,
-    paths: Annotated[int, typer.Option(metavar="N", help="Paths to draw.")] = _ODDS_PATHS,
-    baseline: Baseline = "",
-    model_file: ModelFile = None,
-    run: Run = "",
-    dependence: Dependence = "history",
-    suppose: Suppose = "",
-    config: ConfigFile = None,
-    export: Export = None,
-    report: Report = None,
-    as_json: AsJson = False,
-    keep_it: KeepRun = True,
-    accept_findings: AcceptFindings = False,
-    refresh: Refresh = None,
     **settings: Any,
 ) -> int:
     """Say how likely a series closes above or below a level, and how likely some close touches
@@ -98,14 +63,11 @@ def odds(
     from forecasting import jobs
     from forecasting.paths import PathsMade
 
-    origin = PathOrigin(baseline, model_file, run, paths, dependence, suppose)
-    origin.check(config, settings)
+    origin.check(source.config, settings)
     _check_by(by, settings)
     levels = [_read_level(text) for text in level]
-    check_suffixes(export or [], WRITERS)
-    check_report(report)
-    check_targets([*(export or []), *([report] if report else [])], sources)
-    experiment, loaded = prepared(sources, origin, config, settings, refresh, accept_findings)
+    output.check(source.sources)
+    experiment, loaded = loaded_for(origin, source, settings)
     if by:
         experiment = experiment.changed(
             horizon=_bars_until(loaded.panel, by, experiment.task.horizon, origin)
@@ -121,20 +83,28 @@ def odds(
             for series in range(len(made.paths.symbols))
             for item in levels
         ]
-        with each_attempted() as attempt:
-            for path in export or []:
-                attempt(partial(write_paths, path, made.paths))
-            if report is not None:
-                attempt(partial(write_report, report, made, found))
-            if finished is not None and keep_it:
-                keep_run(finished.result, settings)
-            attempt(lambda: show_odds(found, made, as_json))
+        output.deliver(
+            made.paths,
+            lambda path: write_report(path, made, found),
+            finished,
+            settings,
+            lambda: show_odds(found, made, output.as_json),
+        )
     return stopper.exit_status
+
+
+@dataclass(frozen=True, kw_only=True)
+class _PortfolioOrigin(PathOrigin):
+    """Of several series together, whose paths cost more."""
+
+    paths: Annotated[int, typer.Option(metavar="N", help="Paths to draw.")] = 1000
 
 
 @flagged(*GROUPS.values(), ReadOptions, TickerOptions)
 def portfolio(
-    sources: Sources,
+    source: SourceArguments,
+    origin: _PortfolioOrigin,
+    output: PathOutput,
     weights: Annotated[
         str,
         typer.Option(
@@ -162,19 +132,6 @@ def portfolio(
         bool,
         typer.Option("--backtest", help="Judge such forecasts from the last 15 % of the dates."),
     ] = False,
-    paths: Annotated[int, typer.Option(metavar="N", help="Paths to draw.")] = _PORTFOLIO_PATHS,
-    baseline: Baseline = "",
-    model_file: ModelFile = None,
-    run: Run = "",
-    dependence: Dependence = "history",
-    suppose: Suppose = "",
-    config: ConfigFile = None,
-    export: Export = None,
-    report: Report = None,
-    as_json: AsJson = False,
-    keep_it: KeepRun = True,
-    accept_findings: AcceptFindings = False,
-    refresh: Refresh = None,
     base_rate: BaseRate = False,
     **settings: Any,
 ) -> int:
@@ -184,16 +141,13 @@ def portfolio(
     from forecasting import jobs
     from forecasting.paths import PortfolioMade
 
-    origin = PathOrigin(baseline, model_file, run, paths, dependence, suppose)
-    origin.check(config, settings)
+    origin.check(source.config, settings)
     if weights and holdings:
         raise ConfigError(
             "--weights does not go with --holdings: both say what is held.", "Leave one out."
         )
-    check_suffixes(export or [], WRITERS)
-    check_report(report)
-    check_targets([*(export or []), *([report] if report else [])], sources)
-    experiment, loaded = prepared(sources, origin, config, settings, refresh, accept_findings)
+    output.check(source.sources)
+    experiment, loaded = loaded_for(origin, source, settings)
     held: str | Mapping[str, float] = (
         weights if holdings is None else _read_holdings(holdings, loaded.panel)
     )
@@ -203,14 +157,13 @@ def portfolio(
             loaded.panel, experiment, plan, held, stopper, ranks=ranks, backtest=backtest
         )
         made, finished = followed(stopper, job, PortfolioMade)
-        with each_attempted() as attempt:
-            for path in export or []:
-                attempt(partial(write_paths, path, made.paths))
-            if report is not None:
-                attempt(partial(write_report, report, made))
-            if finished is not None and keep_it:
-                keep_run(finished.result, settings)
-            attempt(lambda: show_portfolio(made, as_json, base_rate))
+        output.deliver(
+            made.paths,
+            lambda path: write_report(path, made),
+            finished,
+            settings,
+            lambda: show_portfolio(made, output.as_json, base_rate),
+        )
     return stopper.exit_status
 
 

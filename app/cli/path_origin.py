@@ -2,109 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import typer
 
-from app.cli.flags import given, run_config, suit_config
+from app.cli.arguments import AsJson, KeepRun, SourceArguments
+from app.cli.exporting import check_suffixes, check_targets, each_attempted
+from app.cli.flags import given, run_config
 from app.cli.journal import settings_of
-from app.cli.loading import Loaded, accept, load, short_series_dropped
+from app.cli.loading import Loaded, accept, load, prepared
+from app.cli.odds_output import write_paths
+from app.cli.outcomes import WRITERS
 from app.cli.progress import EventT, Stopper, finish
-from app.cli.runs import run_forecasts
+from app.cli.runs import keep_run, run_forecasts
 from forecasting.config import GROUPS, RunConfig
 from forecasting.errors import ConfigError, ExportError
 
 if TYPE_CHECKING:
     from forecasting.events import Event, RunFinished
     from forecasting.jobs import PathsPlan
+    from forecasting.paths import Paths
     from forecasting.series import Panel
 
 #: Settings that mean something without a training.
 _WITHOUT_TRAINING = {"horizon", "calibration", "seed", "device", "exog_sources"}
 
-Baseline = Annotated[
-    str,
-    typer.Option(
-        "--with",
-        metavar="BASELINE",
-        help="Take the forecast of a baseline, at once and without training: har, garch-t, ...",
-    ),
-]
-ModelFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Take the forecast of a saved model.")
-]
-Run = Annotated[
-    str,
-    typer.Option(
-        metavar="KEY", help="Take the forecast of a run that was kept (candlecast runs list)."
-    ),
-]
-Dependence = Annotated[
-    Literal["history", "gaussian"],
-    typer.Option(
-        help="What ties steps and series together: dates of the past drawn again, or a Gaussian "
-        "copula with shrunk correlation."
-    ),
-]
-Suppose = Annotated[
-    str,
-    typer.Option(
-        metavar="WHAT=CHANGE",
-        help="Only paths on which something changes so on average: market=-10%, or SYMBOL=-10%.",
-    ),
-]
-Export = Annotated[
-    list[Path] | None,
-    typer.Option(
-        metavar="FILE",
-        help="Write the paths: unique_id, ds, sample, y (.parquet, .csv). Repeatable.",
-    ),
-]
 
-
-Report = Annotated[
-    Path | None,
-    typer.Option("--report", metavar="FILE.html", help="Write all of it as one page with plots."),
-]
-
-
-def check_report(path: Path | None) -> None:
-    """Refuse a report that is no page; raises ExportError."""
-    if path is not None and path.suffix.lower() not in (".html", ".htm"):
-        raise ExportError(
-            f"--report {path}: a report is a page, whose name ends in .html.",
-            f"Write --report {path.with_suffix('.html').name}.",
-        )
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PathOrigin:
-    """Where the forecast comes from, and how many paths are drawn.
+    """Where the forecast comes from, and how many paths are drawn."""
 
-    Attributes
-    ----------
-    baseline : str
-        Name, or "".
-    model_file : Path, optional
-        Of a saved network.
-    run : str
-        Key of a kept run, or "".
-    paths : int
-    dependence : str
-    suppose : str
-        A change that is supposed, as it was typed.
-    """
-
-    baseline: str
-    model_file: Path | None
-    run: str
-    paths: int
-    dependence: Literal["history", "gaussian"]
-    suppose: str
+    paths: Annotated[int, typer.Option(metavar="N", help="Paths to draw.")] = 10_000
+    baseline: Annotated[
+        str,
+        typer.Option(
+            "--with",
+            metavar="BASELINE",
+            help="Take the forecast of a baseline, at once and without training: har, garch-t, ...",
+        ),
+    ] = ""
+    model_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Take the forecast of a saved model.")
+    ] = None
+    run: Annotated[
+        str,
+        typer.Option(
+            metavar="KEY",
+            help="Take the forecast of a run that was kept (candlecast runs list).",
+        ),
+    ] = ""
+    dependence: Annotated[
+        Literal["history", "gaussian"],
+        typer.Option(
+            help="What ties steps and series together: dates of the past drawn again, or a "
+            "Gaussian copula with shrunk correlation."
+        ),
+    ] = "history"
+    suppose: Annotated[
+        str,
+        typer.Option(
+            metavar="WHAT=CHANGE",
+            help="Only paths on which something changes so on average: market=-10%, or "
+            "SYMBOL=-10%.",
+        ),
+    ] = ""
 
     @property
     def trains(self) -> bool:
@@ -138,27 +104,74 @@ class PathOrigin:
             )
 
 
-def prepared(
-    sources: list[str],
-    origin: PathOrigin,
-    config: Path | None,
-    settings: Mapping[str, Any],
-    refresh: bool | None,
-    accept_findings: bool,
+@dataclass(frozen=True, kw_only=True)
+class PathOutput:
+    """What is written and shown of paths."""
+
+    export: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the paths: unique_id, ds, sample, y (.parquet, .csv). Repeatable.",
+        ),
+    ] = None
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report", metavar="FILE.html", help="Write all of it as one page with plots."
+        ),
+    ] = None
+    as_json: AsJson = False
+    keep_it: KeepRun = True
+
+    def check(self, sources: list[str]) -> None:
+        """Refuse files that cannot be written, and a report that is no page; raises
+        ExportError.
+        """
+        report, export = self.report, self.export or []
+        check_suffixes(export, WRITERS)
+        if report is not None and report.suffix.lower() not in (".html", ".htm"):
+            raise ExportError(
+                f"--report {report}: a report is a page, whose name ends in .html.",
+                f"Write --report {report.with_suffix('.html').name}.",
+            )
+        check_targets([*export, *([report] if report else [])], sources)
+
+    def deliver(
+        self,
+        paths: Paths,
+        report: Callable[[Path], None],
+        finished: RunFinished | None,
+        settings: Mapping[str, Any],
+        tell: Callable[[], None],
+    ) -> None:
+        """Write paths and report, keep the run of a training, and tell the result; what fails
+        costs nothing else.
+        """
+        with each_attempted() as attempt:
+            for path in self.export or []:
+                attempt(partial(write_paths, path, paths))
+            if self.report is not None:
+                attempt(partial(report, self.report))
+            if finished is not None and self.keep_it:
+                keep_run(finished.result, settings)
+            attempt(tell)
+
+
+def loaded_for(
+    origin: PathOrigin, source: SourceArguments, settings: Mapping[str, Any]
 ) -> tuple[RunConfig, Loaded]:
     """Load the series, and return them with the settings that suit them."""
     if origin.trains:
-        experiment = run_config(config, settings)
-        loaded = load(sources, settings, refresh)
-        experiment = suit_config(experiment, loaded.panel, config, settings)
-        loaded = short_series_dropped(loaded, experiment.task.input_size)
-    elif origin.model_file is not None:
+        return prepared(source, settings)
+    lookback = 0
+    if origin.model_file is not None:
         experiment = settings_of(origin.model_file).changed(**given(settings, *GROUPS.values()))
-        loaded = load(sources, settings, refresh, experiment.task.input_size)
+        lookback = experiment.task.input_size
     else:
-        experiment = run_config(config, settings)
-        loaded = load(sources, settings, refresh)
-    accept(loaded.panel, accept_findings)
+        experiment = run_config(source.config, settings)
+    loaded = load(source.sources, settings, source.refresh, lookback)
+    accept(loaded.panel, source.accept_findings)
     return experiment, loaded
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from app.cli.arguments import AcceptFindings, AsJson, BaseRate, ConfigFile, Refresh, Sources
-from app.cli.flags import flagged, run_config, suit_config
-from app.cli.loading import accept, load, short_series_dropped
+from app.cli.arguments import AsJson, BaseRate, SourceArguments
+from app.cli.flags import flagged, run_config
+from app.cli.loading import prepared
 from app.cli.progress import Stopper, finish
 from app.cli.terminal import show
 from forecasting.config import GROUPS
@@ -22,7 +23,7 @@ from forecasting.sources.options import ReadOptions, TickerOptions
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from forecasting.search import SearchFinished, Trial
+    from forecasting.search import SearchFinished, SearchPlan, Trial
 
 #: Minutes that a search takes where no budget is given.
 _MINUTES = 10.0
@@ -30,16 +31,17 @@ _MINUTES = 10.0
 _SHOWN = 10
 
 
-@flagged(*GROUPS.values(), ReadOptions, TickerOptions)
-def search(
-    sources: Sources,
+@dataclass(frozen=True, kw_only=True)
+class SearchArguments:
+    """What is searched, for how long, and where."""
+
     minutes: Annotated[
         float | None,
         typer.Option(metavar="M", min=0.01, help="End after so many minutes. Default: 10."),
-    ] = None,
+    ] = None
     trials: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="End after so many trials.")
-    ] = None,
+    ] = None
     space: Annotated[
         Path | None,
         typer.Option(
@@ -48,30 +50,30 @@ def search(
             '"high": 0.5}}. Default: lookback, network, hidden size, layers, dropout, learning '
             "rate, target.",
         ),
-    ] = None,
+    ] = None
     only: Annotated[
         str,
         typer.Option(
             metavar="NAMES",
             help="Search these settings only: input_size,model.",
         ),
-    ] = "",
+    ] = ""
     workers: Annotated[
         int, typer.Option(metavar="N", min=1, max=256, help="Processes for the trials.")
-    ] = 1,
+    ] = 1
     cluster: Annotated[
         str | None,
         typer.Option(
             metavar="ADDRESS", help="Run the trials on the workers of a Dask scheduler, tcp://...."
         ),
-    ] = None,
+    ] = None
     try_all: Annotated[
         bool,
         typer.Option(
             "--try-all",
             help="Try every network, with and without each group of inputs, instead of a space.",
         ),
-    ] = False,
+    ] = False
     resume: Annotated[
         bool,
         typer.Option(
@@ -79,26 +81,60 @@ def search(
             help="Go on with the latest search of these sources and settings; the budget may "
             "differ.",
         ),
-    ] = False,
+    ] = False
     blocks: Annotated[
         int,
         typer.Option(metavar="N", min=1, max=50, help="Validation blocks before the test part."),
-    ] = 3,
+    ] = 3
     sampler: Annotated[
         Literal["auto", "tpe", "random"],
         typer.Option(
             help="Learn from earlier trials (tpe, needs Optuna) or draw at random; auto takes "
             "tpe where it is installed."
         ),
-    ] = "auto",
+    ] = "auto"
     save_config: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write the settings found, for --config."),
-    ] = None,
-    config: ConfigFile = None,
+    ] = None
+
+    def check(self) -> None:
+        """Refuse options that contradict each other."""
+        if self.try_all and self.space is not None:
+            raise ConfigError(
+                f"--try-all tries a list of its own, and --space {self.space} names another.",
+                "Leave one of the two out.",
+            )
+        if self.cluster and self.workers > 1:
+            raise ConfigError(
+                f"--cluster {self.cluster} and --workers {self.workers} are two places for the "
+                "same trials.",
+                "Leave one of the two out.",
+            )
+
+    def plan(self) -> SearchPlan:
+        """Return how the search is run."""
+        from forecasting.search import Budget, SearchPlan
+
+        unlimited = self.minutes is None and self.trials is None
+        budget = Budget(_MINUTES if unlimited else self.minutes or 0.0, self.trials or 0)
+        return SearchPlan(
+            budget,
+            self.blocks,
+            self.sampler,
+            self.workers,
+            self.cluster or "",
+            self.try_all,
+            self.resume,
+            tuple(name.strip() for name in self.only.split(",") if name.strip()),
+        )
+
+
+@flagged(*GROUPS.values(), ReadOptions, TickerOptions)
+def search(
+    source: SourceArguments,
+    chosen: SearchArguments,
     as_json: AsJson = False,
-    accept_findings: AcceptFindings = False,
-    refresh: Refresh = None,
     base_rate: BaseRate = False,
     **settings: Any,
 ) -> int:
@@ -108,25 +144,18 @@ def search(
     from app.cli.exporting import check_targets
     from forecasting import jobs
     from forecasting.base_rates import rise_rate
-    from forecasting.search import Budget, SearchFinished, SearchPlan, read_space
+    from forecasting.search import SearchFinished, read_space
 
-    _check_together(try_all, space, workers, cluster)
-    experiment = run_config(config, settings)
-    searched = read_space(space, experiment) if space else None
-    check_targets([save_config] if save_config else [], sources)
-    loaded = load(sources, settings, refresh, inputs=experiment.inputs)
-    experiment = suit_config(experiment, loaded.panel, config, settings)
-    loaded = short_series_dropped(loaded, experiment.task.input_size)
-    accept(loaded.panel, accept_findings)
-    limit = _MINUTES if minutes is None and trials is None else minutes or 0.0
-    names = tuple(name.strip() for name in only.split(",") if name.strip())
-    budget = Budget(limit, trials or 0)
-    plan = SearchPlan(budget, blocks, sampler, workers, cluster or "", try_all, resume, names)
+    chosen.check()
+    experiment = run_config(source.config, settings)
+    space = read_space(chosen.space, experiment) if chosen.space else None
+    check_targets([chosen.save_config] if chosen.save_config else [], source.sources)
+    experiment, loaded = prepared(source, settings, experiment)
     with Stopper().listening() as stopper:
-        job = jobs.search(loaded.panel, experiment, plan, searched, stopper)
+        job = jobs.search(loaded.panel, experiment, chosen.plan(), space, stopper)
         finished = finish(stopper.following(job), SearchFinished)
-    if save_config is not None:
-        _write(save_config, finished)
+    if chosen.save_config is not None:
+        _write(chosen.save_config, finished)
     rate = rise_rate(loaded.panel, experiment.task.horizon) if base_rate else None
     if as_json:
         from app.cli import documents
@@ -138,20 +167,6 @@ def search(
         if rate:
             show(rate.sentence)
     return stopper.exit_status
-
-
-def _check_together(try_all: bool, space: Path | None, workers: int, cluster: str | None) -> None:
-    """Refuse options that contradict each other."""
-    if try_all and space is not None:
-        raise ConfigError(
-            f"--try-all tries a list of its own, and --space {space} names another.",
-            "Leave one of the two out.",
-        )
-    if cluster and workers > 1:
-        raise ConfigError(
-            f"--cluster {cluster} and --workers {workers} are two places for the same trials.",
-            "Leave one of the two out.",
-        )
 
 
 def document(finished: SearchFinished) -> dict[str, Any]:
