@@ -183,19 +183,19 @@ def _train(
     check_names(chosen.targets, living(loaded.panel), pictures)
     if chosen.save is not None:
         jobs.check_saving(chosen.save, experiment)
-    kept = _kept(loaded.panel, experiment, chosen.resume)
+    autosave = _autosave(loaded.panel, experiment, chosen.resume)
     with Stopper().listening() as stopper:
-        stopper.kept = kept
+        stopper.kept = autosave
         job = jobs.train(
             loaded.panel,
             experiment,
             stopper,
-            resume=kept if chosen.resume else chosen.train_on,
-            autosave=kept,
+            resume=autosave if chosen.resume else chosen.train_on,
+            autosave=autosave,
             keep=chosen.save_training,
         )
         finished = finish(stopper.following(job), RunFinished, to_the_end=False)
-        with settled(job, kept):
+        with settled(job, autosave):
             _deliver(finished, loaded, chosen, pictures, settings)
     return stopper.exit_status
 
@@ -232,7 +232,7 @@ def _deliver(
         attempt(lambda: show_made(result.forecasts, loaded, result, chosen.as_json, details))
 
 
-def _kept(panel: Panel, experiment: RunConfig, resume: bool) -> Path:
+def _autosave(panel: Panel, experiment: RunConfig, resume: bool) -> Path:
     """Return the file in which a training is kept; say where one was cut short, refuse to go on
     with none.
     """
