@@ -1,7 +1,7 @@
 """Make the pictures of the documents: drives the real window on a sample, without a display.
 
-Run it from the top of a checkout: ``python docs/screenshots.py [FOLDER [documents] [judge]
-[gallery]]`` (``docs/images`` and all by default).
+Run it from the top of a checkout: ``python docs/screenshots.py [FOLDER [documents] [networks]
+[judge] [gallery]]`` (``docs/images`` and all by default).
 """
 
 from __future__ import annotations
@@ -23,11 +23,16 @@ from PySide6.QtGui import QImage, QPainter, QPixmap
 from PySide6.QtWidgets import QApplication, QGridLayout, QLabel, QWidget
 
 from app import theme
+from app.charts.picture_view import PictureView
 from app.charts.shapes import ShapePicture
+from app.lessons.lesson import read_lesson
+from app.lessons.pictures import PICTURES
+from app.lessons.run import run_lesson
 from app.preferences import Preferences
 from app.window import MainWindow
 from app.window.workbench import Workbench
 from forecasting.config import SHAPES, RunConfig
+from forecasting.generators import run_to_end
 from forecasting.shapes import describe
 from forecasting.sources.samples import SampleSource
 
@@ -104,20 +109,14 @@ def pictures(folder: Path) -> None:
         closed(bench)
 
 
-#: The memory test of docs/networks.md.
-MEMORY = {
-    "input_size": 80,
-    "horizon": 1,
-    "hidden_size": 16,
-    "learning_rate": 0.01,
-    "dropout": 0.0,
-    "weight_decay": 0.0,
-}
-EXPLODING = {
-    "model": "rnn", "activation": "relu", "hidden_size": 16, "optimiser": "sgd",
-    "learning_rate": 10.0, "clip": "off",
-    "schedule": "constant", "epochs": 14, "patience": 14,
-}  # fmt: skip
+#: Pictures of docs/networks.md: number of the lesson, step from 0, and name.
+LESSONS = (
+    (3, 0, "gates"),
+    (4, 0, "exploding"),
+    (5, 0, "memory"),
+    (6, 2, "attention"),
+    (7, 0, "yesterday"),
+)
 
 
 def closed(bench: Workbench) -> None:
@@ -128,41 +127,16 @@ def closed(bench: Workbench) -> None:
     bench.window.deleteLater()
 
 
-def trained(bench: Workbench, **settings: object) -> None:
-    """Train with these settings, the training panel in front."""
-    bench.model.show_config(RunConfig().changed(**settings))
-    bench.train()
-    wait(lambda: not bench.session.busy)
-    if bench.session.finished is None:
-        raise RuntimeError(f"the training failed: {bench.banner.text}")
-    bench.layout.docks["training"].raise_()
-
-
 def pictures_of_networks(folder: Path) -> None:
-    """Write the pictures that explain the networks."""
-    bench = opened("light", SIZE)
-    bench.load(["sample:memory"])
-    wait(lambda: not bench.session.busy)
-    trained(bench, model="rnn", **MEMORY)
-    advice = next(item for item in bench.session.seen.advice if item.topic == "vanishing")
-    bench.banner.show_notice(advice.message, advice.hint)
-    bench.training.show_view(2)
-    wait(lambda: True)
-    bench.window.grab().save(str(folder / "networks-memory-rnn.png"))
-    trained(bench, model="lstm", memory=80, **MEMORY)
-    bench.banner.hide()
-    bench.training.memory.curves.setChecked(True)
-    wait(lambda: True)
-    bench.window.grab().save(str(folder / "networks-memory-lstm.png"))
-    closed(bench)
-    bench = opened("light", SIZE)
-    trained(bench, **EXPLODING)
-    caught = next(item for item in bench.session.seen.advice if "went back" in item.message)
-    bench.banner.show_notice(caught.message, caught.hint)
-    bench.training.show_view(3)
-    wait(lambda: True)
-    bench.window.grab().save(str(folder / "networks-exploding.png"))
-    closed(bench)
+    """Write the pictures that explain the networks: those of the lessons, computed on the spot."""
+    for number, index, name in LESSONS:
+        run = run_to_end(run_lesson(read_lesson(number)))
+        step = run.lesson.steps[index]
+        view = PictureView()
+        view.show_picture(PICTURES[step.picture](run.shown(step)))
+        view.resize(920, 330 * view.picture.rows)
+        kept(view, folder / f"networks-{name}.png")
+        view.deleteLater()
     shapes(folder / "networks-shapes.png")
 
 
@@ -371,9 +345,10 @@ if __name__ == "__main__":
         if len(sys.argv) > 1
         else Path(__file__).resolve().parent / "images"
     )
-    wanted = sys.argv[2:] or ["documents", "judge", "gallery"]
+    wanted = sys.argv[2:] or ["documents", "networks", "judge", "gallery"]
     if "documents" in wanted:
         pictures(images)
+    if "networks" in wanted:
         pictures_of_networks(images)
     if "judge" in wanted:
         judged(images)

@@ -152,6 +152,7 @@ class LessonWindow(QDialog):
             if lesson.number == run.lesson.number:
                 self.list.setCurrentRow(row)
         self._show_step()
+        self.next.setFocus()
 
     def show_fault(self, message: str) -> None:
         """Tell why there is nothing to show."""
