@@ -147,7 +147,7 @@ def on_steps(
         f"Lower the learning rate, to {_shorter(rate):g}{'' if clipped else ', and clip by norm'}."
     )
     if peak is not None and peak.exploded:
-        reached = f"{peak.largest:.2g}" if math.isfinite(peak.largest) else "infinity"
+        reached = _size(peak.largest) if math.isfinite(peak.largest) else "infinity"
         held = " before clipping" if peak.clipping else ""
         yield Diagnosis(
             "learning-rate",
@@ -170,6 +170,11 @@ def on_steps(
             remedies,
             rank=0,
         )
+
+
+def _size(value: float) -> str:
+    """Write a large number in full as long as people can read it, others in short."""
+    return f"{value:,.0f}" if 100 <= value < 1e7 else f"{value:.2g}"
 
 
 def _shorter(rate: float) -> float:
@@ -206,7 +211,7 @@ def on_memory(
     if share > _EXPLODED:
         yield Diagnosis(
             "exploding",
-            f"Epoch {memory.epoch}: the gradient {memory.lags[-1]} bars back is {share:.0e} "
+            f"Epoch {memory.epoch}: the gradient {memory.lags[-1]} bars back is {_size(share)} "
             "times that of the last bar: "
             "it explodes on its way.",
             _calmer(config),
