@@ -103,6 +103,12 @@ class Scored:
         z = (curve or _Curve.of(outcomes)).scores(outcomes.y)
         return cls(outcomes.symbol, outcomes.cutoff, outcomes.ds, z, outcomes.quantiles)
 
+    def take(self, rows: Ints) -> Scored:
+        """Return some of the forecasts, in the order of ``rows``."""
+        return Scored(
+            self.symbol[rows], self.cutoff[rows], self.ds[rows], self.z[rows], self.quantiles
+        )
+
     @classmethod
     def joined(cls, parts: Sequence[Scored]) -> Scored:
         """Join forecasts of the same levels and horizon."""
@@ -216,7 +222,12 @@ class Aci(Calibration):
 
     def _scores(self, seen: Scored, count: int) -> Floats:
         knots = _normal_scores(0.5 + np.array(TRACKED) / 200)
-        fast, slow = (layer[len(seen.z) - count :] for layer in self._tracked(seen, knots))
+        # Forecasts of one date side by side: of many series they are far apart otherwise.
+        order = np.argsort(seen.cutoff, kind="stable")
+        rank = np.empty_like(order)
+        rank[order] = np.arange(order.size)
+        latest = rank[order.size - count :]
+        fast, slow = (layer[latest] for layer in self._tracked(seen.take(order), knots))
         widening = np.moveaxis(
             fast[:, :, None] + slow, 1, 0
         )  # neighbouring steps learn from nearly the same bars
