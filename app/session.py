@@ -453,17 +453,18 @@ class Session(QObject):
         if self.finished is None or (self.task == "training" and self.running):
             return self.watched
         return next(
-            (item for item in self.earlier if item.finished is self.finished),
+            (item for item in self.earlier if item.result is self.finished.result),
             TrainingHistory(self.finished.result.config),
         )
 
     @property
     def can_train_on(self) -> bool:
         """Whether the last run has left what is needed to train it for longer."""
-        last = self.earlier[-1].finished if self.earlier else None
+        last = self.earlier[-1].result if self.earlier else None
         return (
             last is not None
-            and last is self.finished
+            and self.finished is not None
+            and last is self.finished.result
             and self._kept is not None
             and self._kept.is_file()
         )
@@ -829,6 +830,8 @@ class Session(QObject):
             case RunFinished():
                 self.finished, self.unsaved = event, True
                 self.watched.take(event)
+                for training in self.earlier:
+                    training.shrink()
                 self.earlier = [*self.earlier, self.watched][-_EARLIER:]
             case _:
                 pass

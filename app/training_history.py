@@ -19,6 +19,7 @@ from forecasting.events import (
     GradientByLag,
     Notice,
     RunFinished,
+    RunResult,
     StepNorms,
 )
 from forecasting.series import Floats, Forecast
@@ -116,7 +117,7 @@ class TrainingHistory:
         What the doctor said, oldest first, with what the training itself gave notice of under the
         topic :data:`NOTED`.
     replay : Replay
-    finished : RunFinished or None
+    result : RunResult or None
         What it ended with.
     title : str
         What it is called in a lesson; "" for a training of the user.
@@ -132,7 +133,7 @@ class TrainingHistory:
     memory: GradientByLag | None = None
     advice: list[Diagnosis] = field(default_factory=list)
     replay: Replay = field(default_factory=Replay)
-    finished: RunFinished | None = None
+    result: RunResult | None = None
     title: str = ""
     epochs: list[EpochEnd] = field(default_factory=list)
     steps: list[StepNorms] = field(default_factory=list)
@@ -158,9 +159,19 @@ class TrainingHistory:
             case Notice():
                 self.advice.append(Diagnosis(NOTED, event.message, event.hint))
             case RunFinished():
-                self.finished = event
+                self.result = event.result
             case _:
                 pass
+
+    def shrink(self) -> None:
+        """Keep what is compared once another training has ended: of the outcomes those of the
+        network alone, and no forecasts of its epochs.
+        """
+        self.replay = Replay()
+        if self.result is not None:
+            name = next(iter(self.result.outcomes), None)
+            own = {} if name is None else {name: self.result.outcomes[name]}
+            self.result = replace(self.result, outcomes=own)
 
     def _take_steps(self, norms: StepNorms) -> None:
         self.steps.append(norms)

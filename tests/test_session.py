@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fabricated import run, walk
 
 from app.session import Session
+from app.training_history import TrainingHistory
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, SourceError
 from forecasting.events import (
@@ -23,6 +25,7 @@ from forecasting.events import (
     Notice,
     NotLoaded,
     Progress,
+    RunFinished,
     SeriesLoaded,
 )
 from forecasting.series import Panel, PriceSeries
@@ -332,3 +335,21 @@ def test_whoever_asked_for_prices_hears_of_their_end(
     listen(["bad"])
     qtbot.waitUntil(lambda: session.state == "idle")
     assert heard == ["good loaded, idle", "bad cannot be read."]
+
+
+def test_what_trainings_leave_is_bounded(qtbot: Any) -> None:
+    session, prices = Session(), walk("AAA")
+    left: list[dict[str, Any]] = []
+    for number in range(20):
+        made = run(prices)
+        left.append({name: weakref.ref(item) for name, item in made.outcomes.items()})
+        session.watched = TrainingHistory(made.config, number)
+        session.watched.take(ForecastMade(made.forecasts, 1))
+        session._keep(RunFinished(made, None))  # type: ignore[arg-type]
+    del made
+    gc.collect()
+    alive = [{name for name, item in items.items() if item() is not None} for items in left]
+    assert alive[-1] == {"GRU", "random-walk"}
+    assert alive[12:-1] == [{"GRU"}] * 7
+    assert alive[:12] == [set()] * 12
+    assert [len(item.replay) for item in session.earlier] == [0] * 7 + [1]

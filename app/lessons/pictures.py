@@ -286,9 +286,9 @@ def doctor(trainings: Trainings) -> Picture:
 def verdicts(trainings: Trainings) -> Picture:
     """Write the verdicts side by side."""
     panels = tuple(
-        Panel(item.name, text=item.finished.result.verdict.sentence)
+        Panel(item.name, text=item.result.verdict.sentence)
         for item in trainings
-        if item.finished is not None
+        if item.result is not None
     )
     texts = " ".join(f"{panel.title}: {panel.text}" for panel in panels)
     return Picture("Verdicts", panels, 2, texts)
@@ -325,7 +325,7 @@ def side_by_side(trainings: Trainings) -> Picture:
     rows = [losses(trainings), step_norms_side(trainings), memory_side(trainings)]
     if any(item.cells is not None and item.cells.gates for item in trainings):
         rows.append(gates(trainings))
-    if all(item.finished is not None for item in trainings):
+    if all(item.result is not None for item in trainings):
         rows.append(verdicts(trainings))
     titles: tuple[str, ...] = (
         "loss",
@@ -402,8 +402,8 @@ def steps_of(steps: Sequence[StepNorms], name: str) -> tuple[Floats, Floats]:
 
 
 def _result(training: TrainingHistory) -> RunResult:
-    assert training.finished is not None
-    return training.finished.result
+    assert training.result is not None
+    return training.result
 
 
 def _next_bar(training: TrainingHistory) -> NextBar:
@@ -456,7 +456,7 @@ def _summary(trainings: Trainings, name: str) -> str:
         "coverage_80": "share of 80 % bands that held",
     }
     figures = ", ".join(
-        f"{item.name} {figures_of(item)[name]:.3g}" for item in trainings if item.finished
+        f"{item.name} {figures_of(item)[name]:.3g}" for item in trainings if item.result
     )
     return f"{words[name].capitalize()}: {figures}."
 

@@ -101,7 +101,7 @@ def run_lesson(
             if isinstance(event, Progress):
                 event = replace(event, message=f"{training.title}: {event.message}")
             yield event
-        if should_stop() or watched.finished is None:
+        if should_stop() or watched.result is None:
             raise CandlecastError("The lesson was stopped.", "Start it again to see its figures.")
         found[training.key] = watched
     run = LessonRun(lesson, found)
@@ -128,8 +128,8 @@ def _training(
 
 def figures_of(training: TrainingHistory) -> dict[str, Any]:
     """Return the figures of a training by name; NaN for what it has not."""
-    assert training.finished is not None
-    result = training.finished.result
+    assert training.result is not None
+    result = training.result
     last = training.epochs[-1]
     verdict = result.verdict
     found: dict[str, Any] = {

@@ -60,8 +60,8 @@ class YesterdayController(WindowController["YesterdayWindow"]):
         """Yield names and steps of the run that is shown and of earlier ones, latest first."""
         seen: list[RunResult] = []
         result = self._session.result
-        runs = [(item.name, item.finished) for item in reversed(self._session.earlier)]
-        named = [(name, item.result) for name, item in runs if item is not None]
+        runs = [(item.name, item.result) for item in reversed(self._session.earlier)]
+        named = [(name, item) for name, item in runs if item is not None]
         if result is not None and not any(item is result for _, item in named):
             named.insert(0, (self.tr("Shown run"), result))
         for name, item in named:
