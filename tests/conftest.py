@@ -41,6 +41,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_finish() -> None:
+    """Take what all test files import out of the collector's sight before it looks the first
+    time.
+    """
+    gc.freeze()
+
+
 @pytest.fixture
 def times(request: pytest.FixtureRequest) -> Callable[[int], int]:
     """Return ``times(usual)``: how often to repeat, the usual number unless ``--times`` says

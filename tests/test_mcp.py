@@ -7,16 +7,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
-pytest.importorskip("mcp.server.mcpserver")
+if TYPE_CHECKING:
+    from mcp import Client
 
-import anyio
-import numpy as np
-from mcp import Client, StdioServerParameters, stdio_client
+pytestmark = pytest.mark.skipif(find_spec("mcp") is None, reason="mcp is not installed")
 
 from forecasting.base_rates import held_rate
 from forecasting.series import PriceSeries
@@ -30,6 +31,8 @@ TOOLS = {
 
 def _talk(script: Callable[[Client], Any], folder: Path) -> Any:
     """Start the server in a folder as an assistant does, and let a script talk to it."""
+    import anyio
+    from mcp import Client, StdioServerParameters, stdio_client
 
     async def main() -> Any:
         parameters = StdioServerParameters(
@@ -173,6 +176,8 @@ def test_the_protocol_alone_is_on_stdout_and_no_port_is_opened(tmp_path: Path) -
 @pytest.mark.slow
 def test_a_client_trains_with_progress_and_gives_up(tmp_path: Path) -> None:
     settings = {"epochs": 2, "hidden_size": 4, "input_size": 20}
+
+    import anyio
 
     async def script(client: Client) -> dict[str, Any]:
         heard: list[str] = []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -110,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if any(word in _ENGINE_COMMANDS for word in words[:2]):
             check_memory()
         remove_own_stale(data_folder())
-        status = cli(
+        status = _command()(
             _with_refit(word for word in words if word != "--debug"),
             prog_name="candlecast",
             standalone_mode=False,
@@ -148,6 +149,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "to report."
         )
         return 1
+
+
+@cache
+def _command() -> Callable[..., Any]:
+    """Build the commands with all their flags, once in a process."""
+    return typer.main.get_command(cli)
 
 
 def _tell_of_plugins() -> None:
