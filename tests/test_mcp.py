@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from forecasting.base_rates import held_rate
+from forecasting.series import PriceSeries
+
 if TYPE_CHECKING:
     from mcp import Client
 
 pytestmark = pytest.mark.skipif(find_spec("mcp") is None, reason="mcp is not installed")
-
-from forecasting.base_rates import held_rate
-from forecasting.series import PriceSeries
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = {
