@@ -208,6 +208,7 @@ def _print_run(run: StoredRun, curves: Curves, told: StoredOutcomes, by_step: bo
     show(
         f"Run {run.key} of {run.record.made_at}: {run.model} on {run.symbols}, horizon "
         f"{run.horizon}, seed {run.record.seed}"
+        + (f", {run.record.parameters:,} weights" if run.record.parameters else "")
     )
     for item in run.record.series:
         show(f"  {item.symbol}: {item.reference or 'memory'}, {item.fingerprint}")
