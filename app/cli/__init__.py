@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -14,9 +14,7 @@ from app.cli.arguments import AsJson, Refresh, SourceArguments
 from app.cli.backtest import backtest
 from app.cli.candles import candles
 from app.cli.combine import combine
-from app.cli.flags import (
-    flagged,
-)
+from app.cli.flags import flagged
 from app.cli.forecast import forecast
 from app.cli.inspecting import inspect
 from app.cli.judge import judge
@@ -38,9 +36,6 @@ from forecasting.imported_forecasts.options import ForecastOptions
 from forecasting.memory import HINT, check_memory, is_out_of_memory
 from forecasting.plugins import problems
 from forecasting.sources.options import ReadOptions, TickerOptions
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["cli", "main"]
 
