@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLayout,
     QListWidget,
+    QListWidgetItem,
     QProgressBar,
     QPushButton,
     QRadioButton,
@@ -27,7 +28,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.accessibility import complete, take_literally
+from app.accessibility import complete, literal, take_literally
 from app.charts.picture_view import PictureView
 from app.lessons.lesson import Lesson, Step
 from app.theme import LIGHT, Theme
@@ -201,7 +202,9 @@ class LessonWindow(QDialog):
     def _list_course(self) -> None:
         for lesson in self._course:
             text = f"{lesson.number}. {lesson.title}"
-            self.list.addItem(text if lesson.reviewed else f"{text} ({self.tr('unreviewed')})")
+            item = QListWidgetItem(text if lesson.reviewed else f"{text} ({self.tr('unreviewed')})")
+            item.setToolTip(literal(item.text()))
+            self.list.addItem(item)
 
     def _left(self) -> QWidget:
         """Return the list, with the field of the language above it."""
