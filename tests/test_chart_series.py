@@ -73,8 +73,8 @@ def bench(opened: Workbench, tmp_path: Path) -> Iterator[Workbench]:
     opened._show_series()
     yield opened
     opened.view_controller.interval_controller.choose("")
-    opened.compare_controller.clear()
-    opened.chart_grid.take(1, ())
+    opened.features["compare"].clear()
+    opened.features["chart_grid"].take(1, ())
     rested(opened)
 
 
@@ -113,7 +113,7 @@ def test_a_series_is_compared_in_percent(bench: Workbench) -> None:
     bench.session.select(0)
     bench._show_series()
     assert [item.symbol for item in bench.chart.overlaid] == ["two"]
-    bench.compare_controller.clear()
+    bench.features["compare"].clear()
     assert bench.actions["scale-linear"].isChecked()
 
 
@@ -130,14 +130,14 @@ def test_two_charts_share_a_crosshair_and_drawings(bench: Workbench) -> None:
     bench.chart.pointed.emit(None)
     assert cell.chart.pointed_bar is None
     cell.chart.drawings.at("horizontal", 290, 90.0)
-    assert [item.kind for item in bench.drawings_controller.drawings.of("two")] == ["horizontal"]
+    assert [item.kind for item in bench.features["drawings"].drawings.of("two")] == ["horizontal"]
     bench.actions["undo"].trigger()
-    assert bench.drawings_controller.drawings.of("two") == ()
+    assert bench.features["drawings"].drawings.of("two") == ()
     bench.actions["style-line"].trigger()
     bench.view_controller.interval_controller.choose("1W")
     assert cell.chart.series is not None
     assert cell.chart.series.freq == "1W"
-    bench.chart_grid.choose_symbol(cell, "one")
+    bench.features["chart_grid"].choose_symbol(cell, "one")
     assert cell.chart.series is not None
     assert cell.chart.series.symbol == "one"
     bench.actions["style-candles"].trigger()
@@ -147,16 +147,16 @@ def test_two_charts_share_a_crosshair_and_drawings(bench: Workbench) -> None:
 
 def test_a_project_holds_all_of_it(bench: Workbench, tmp_path: Path) -> None:
     bench.view_controller.interval_controller.choose("1W")
-    bench.compare_controller.add("two")
-    bench.chart_grid.take(2, ("two",))
+    bench.features["compare"].add("two")
+    bench.features["chart_grid"].take(2, ("two",))
     path = tmp_path / "both.candleproject"
     assert bench.project_controller.save_to(path)
     view = read_project(path).view
     assert (view.interval, view.overlays) == ("1W", ("two",))
     assert (view.charts, view.cells) == (2, ("two",))
     bench.view_controller.interval_controller.choose("")
-    bench.compare_controller.clear()
-    bench.chart_grid.take(1, ())
+    bench.features["compare"].clear()
+    bench.features["chart_grid"].take(1, ())
     bench.project_controller.open(path)
     idle(bench)
     assert len(bench.layout.grid.shown_cells) == 1

@@ -142,7 +142,7 @@ def opened(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def bench(opened: Workbench, tmp_path: Path) -> Iterator[Workbench]:
     """The window on a series of 300 bars without drawings."""
     opened.session.remove(range(len(opened.session.watchlist)))
-    opened.drawings_controller.take(Drawings())
+    opened.features["drawings"].take(Drawings())
     opened.watchlist_controller.load([price_file(tmp_path / "one.csv", bars=300)])
     idle(opened)
     opened.chart.refresh()
@@ -178,7 +178,7 @@ def press(bench: Workbench, *points: QPoint, keys: Qt.KeyboardModifier) -> None:
 def drawn(bench: Workbench) -> tuple[Drawing, ...]:
     series = bench.session.series
     assert series is not None
-    return bench.drawings_controller.drawings.of(series.symbol)
+    return bench.features["drawings"].drawings.of(series.symbol)
 
 
 def horizontal(bench: Workbench, price: float) -> Drawing:
@@ -198,7 +198,7 @@ def test_clicks_draw_each_kind_and_undo_takes_it_back(bench: Workbench, kind: st
     for point in points[: KINDS[kind].anchors]:
         QTest.mouseClick(port, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, point)
         QApplication.processEvents()
-    dialog = bench.drawings_controller.dialog
+    dialog = bench.features["drawings"].dialog
     if kind == "note":
         assert dialog is not None
         dialog.text.setPlainText("Look again")
@@ -294,12 +294,12 @@ def test_a_project_holds_the_drawings_and_older_projects_open(
 
 def test_drawings_without_a_project_come_back(bench: Workbench) -> None:
     bench.chart.drawings.add(horizontal(bench, 98.0))
-    bench.drawings_controller.save()
-    bench.drawings_controller.take(Drawings())
-    bench.drawings_controller.restore()
+    bench.features["drawings"].save()
+    bench.features["drawings"].take(Drawings())
+    bench.features["drawings"].restore()
     assert [item.anchors[0].price for item in drawn(bench)] == [98.0]
-    bench.drawings_controller.take(Drawings())
-    bench.drawings_controller.save()
+    bench.features["drawings"].take(Drawings())
+    bench.features["drawings"].save()
 
 
 def test_the_menu_of_the_chart_draws_copies_and_measures_there(bench: Workbench) -> None:
@@ -325,7 +325,7 @@ def test_marked_dates_are_told_undone_and_stored(bench: Workbench, tmp_path: Pat
     assert series is not None
     path = tmp_path / "dates.csv"
     path.write_text(f"{str(series.ds[280])[:10]},Annual report\n2030-01-01,Far ahead\n")
-    bench.dates_controller.open(path)
+    bench.features["dates"].open(path)
     bench.chart.refresh()
     said: list[str] = []
     bench.chart.readout.connect(said.append)
@@ -333,13 +333,13 @@ def test_marked_dates_are_told_undone_and_stored(bench: Workbench, tmp_path: Pat
     QApplication.processEvents()
     assert any("Annual report" in text for text in said)
     menu = QMenu()
-    bench.drawings_controller.menu_filled.emit(bench.chart, menu, datetime(2030, 1, 1), 280)
+    bench.features["drawings"].menu_filled.emit(bench.chart, menu, datetime(2030, 1, 1), 280)
     assert [action.text() for action in menu.actions()] == [
         "Mar&k this date…",
         "Re&move the mark",
     ]
     menu.actions()[1].trigger()
-    assert len(bench.drawings_controller.drawings.dates) == 1
+    assert len(bench.features["drawings"].drawings.dates) == 1
     bench.actions["undo"].trigger()
     project = tmp_path / "dates.candleproject"
     assert bench.project_controller.save_to(project)

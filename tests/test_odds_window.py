@@ -87,7 +87,7 @@ def test_the_odds_of_a_drawn_line_are_told(bench: Workbench) -> None:
     drawn = len(editor.drawings) - 1
     assert editor.price_at(drawn, 300) == pytest.approx(102)
     menu = QMenu()
-    bench.drawings_controller.fill_menu(bench.chart, menu, 285, 100.5)
+    bench.features["drawings"].fill_menu(bench.chart, menu, 285, 100.5)
     below = next(item.menu() for item in menu.actions() if item.text().startswith("&Drawing"))
     assert isinstance(below, QMenu)
     next(item for item in below.actions() if item.text() == "&Odds of this line").trigger()
@@ -96,7 +96,7 @@ def test_the_odds_of_a_drawn_line_are_told(bench: Workbench) -> None:
     assert line.name == "Trend line"
     assert line.start == pytest.approx(101.9)
     assert line.end > line.start
-    bench.drawings_controller.clear()
+    bench.features["drawings"].clear()
 
 
 class _Drag:

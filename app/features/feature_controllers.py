@@ -5,6 +5,7 @@ needed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -29,6 +30,8 @@ class FeatureControllers(QObject):
 
     Attributes
     ----------
+    context : FeatureContext
+        With the controllers in it.
     made : dict of str to FeatureController
         Those that are there.
     """
@@ -41,7 +44,7 @@ class FeatureControllers(QObject):
         wire: Callable[[FeatureController], object],
     ) -> None:
         super().__init__(context.window)
-        self._context = context
+        self.context = replace(context, features=self)
         self._wire = wire
         self._specs = {spec.name: spec for spec in specs}
         self._making: set[str] = set()
@@ -64,6 +67,12 @@ class FeatureControllers(QObject):
     def __iter__(self) -> Iterator[str]:
         return iter(self._specs)
 
+    def make_early(self) -> None:
+        """Make those that the window has from the start."""
+        for name, spec in self._specs.items():
+            if spec.early:
+                self._make(name)
+
     def make_next(self) -> bool:
         """Make one controller that is not there yet; False where all are."""
         name = next((name for name in self._specs if name not in self.made), None)
@@ -75,14 +84,14 @@ class FeatureControllers(QObject):
         """Give a command to a controller that was not there to hear it."""
         if name not in self.made:
             self._make(name)
-            self._context.actions[command].trigger()
+            self.context.actions[command].trigger()
 
     def _make(self, name: str, _panel: object = None) -> None:
         if name in self.made or name in self._making:
             return
         self._making.add(name)
         try:
-            self.made[name] = self._specs[name].make_controller(self._context)
+            self.made[name] = self._specs[name].make_controller(self.context)
         finally:
             self._making.discard(name)
         self._wire(self.made[name])

@@ -13,7 +13,9 @@ from PySide6.QtWidgets import QMainWindow
 
 from app.actions import Actions, Command
 from app.charts.price import PriceChart
+from app.features.export.controller import ExportController
 from app.features.model.panel import ModelPanel
+from app.features.view.controller import ViewController
 from app.layout_presets import LayoutPresets
 from app.preferences import Preferences
 from app.session import Session
@@ -72,7 +74,7 @@ class FeatureController(QObject):
         """Tell whether files that are dropped or opened are for this feature."""
         return False
 
-    def open(self, path: str) -> None:
+    def open(self, path: str) -> object:
         """Open a file that :meth:`takes` accepts."""
 
     def set_theme(self, theme: Theme) -> None:
@@ -190,7 +192,11 @@ class FeatureContext:
     presets : LayoutPresets
         Has the docks by name.
     panels : mapping of str to QWidget
-        The panel of every dock by its name.
+        The panel of every dock by its name, the grid of charts and the tools for drawings.
+    view_controller : ViewController
+    export_controller : ExportController
+    features : FeatureControllers
+        Of all features that stand by themselves, by name; each is made when it is asked for.
     """
 
     window: QMainWindow
@@ -201,6 +207,9 @@ class FeatureContext:
     model: ModelPanel
     presets: LayoutPresets
     panels: Mapping[str, Any]
+    view_controller: ViewController
+    export_controller: ExportController
+    features: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,6 +230,8 @@ class FeatureSpec:
     panel : str
         ``package.module:class`` of the panel of the dock, a widget with ``set_theme``, imported and
         made once it is seen or asked for; "" for a feature without one.
+    early : bool
+        Make the controller with the window: the chart shows the feature from the start.
     """
 
     name: str
@@ -228,6 +239,7 @@ class FeatureSpec:
     commands: Mapping[str, Command] = field(default_factory=dict)
     title: str = ""
     panel: str = ""
+    early: bool = False
 
     def make_controller(self, context: FeatureContext) -> FeatureController:
         """Import and make the controller."""

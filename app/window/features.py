@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from app.actions import Command
 from app.features.audit.feature import AUDIT
 from app.features.cells.feature import CELLS
+from app.features.chart_grid.feature import CHART_GRID
 from app.features.combination.feature import COMBINATION
+from app.features.compare.feature import COMPARE
 from app.features.comparison.feature import COMPARISON
+from app.features.drawings.feature import DATES, DRAWINGS
 from app.features.events.feature import EVENTS
 from app.features.inputs.feature import INPUTS
 from app.features.judge.feature import JUDGE
@@ -34,6 +37,10 @@ FEATURES: tuple[FeatureSpec, ...] = (
     CELLS,
     YESTERDAY,
     LESSON,
+    DRAWINGS,
+    DATES,
+    COMPARE,
+    CHART_GRID,
     EVENTS,
 )
 

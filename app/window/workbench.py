@@ -17,10 +17,6 @@ from app.accessibility import complete, take_literally
 from app.actions import Actions
 from app.background import Failure
 from app.features.backtest.controller import BacktestController
-from app.features.chart_grid.controller import ChartGridController
-from app.features.compare.controller import CompareController
-from app.features.drawings.controller import DrawingsController
-from app.features.drawings.dates import DatesController
 from app.features.evaluation.controller import EvaluationController
 from app.features.export.controller import ExportController
 from app.features.feature_controllers import FeatureControllers
@@ -94,7 +90,6 @@ class Workbench(QObject):
         The parts of the layout.
     view_controller, watchlist_controller, importer, tickers, export_controller,
     evaluation_controller, backtest_controller, past_forecasts, journal_controller, runs,
-    drawings_controller, dates_controller, compare_controller, chart_grid,
     project_controller, training_controller, remedy_controller, prediction_controller,
     help_controller
         The controllers of the features: each wires one thing that people do.
@@ -181,58 +176,31 @@ class Workbench(QObject):
             self.export_controller.may_forget,
             preferences,
         )
-        self.features = FeatureControllers(
-            FeatureContext(
-                window,
-                self.session,
-                self.actions,
-                preferences,
-                self.chart,
-                self.model,
-                self.layout.presets,
-                self.layout.panels,
-            ),
-            FEATURES,
-            self.layout.frames,
-            self._wire_feature,
-        )
-        self.drawings_controller = DrawingsController(
-            window, self.session, self.chart, self.layout.drawing_tools, self.actions, preferences
-        )
-        self.dates_controller = DatesController(
-            window, self.drawings_controller, self.actions, preferences
-        )
-        self.compare_controller = CompareController(
-            window, self.session, self.chart, self.actions, self.view_controller
-        )
-        self.chart_grid = ChartGridController(
-            self.session,
-            self.chart,
-            self.layout.grid,
-            self.actions,
-            self.view_controller,
-            self.drawings_controller,
-            self.export_controller,
-            preferences,
-        )
-        self.project_controller = ProjectController(
+        context = FeatureContext(
             window,
             self.session,
+            self.actions,
+            preferences,
             self.chart,
             self.model,
-            self.layout.runs,
+            self.layout.presets,
+            {
+                **self.layout.panels,
+                "drawing_tools": self.layout.drawing_tools,
+                "grid": self.layout.grid,
+            },
+            self.view_controller,
+            self.export_controller,
+        )
+        self.features = FeatureControllers(
+            context, FEATURES, self.layout.frames, self._wire_feature
+        )
+        self.project_controller = ProjectController(
+            self.features.context,
             self.layout.recovery,
             self._status,
-            self.layout.presets,
-            self.actions,
-            self.view_controller,
             self.watchlist_controller,
             self.runs,
-            self.drawings_controller,
-            self.compare_controller,
-            self.chart_grid,
-            self.features,
-            preferences,
         )
         self.training_controller = TrainingController(
             window,
@@ -266,6 +234,7 @@ class Workbench(QObject):
         )
         self.importer.inputs_chosen.connect(self.features["inputs"].take)
         self.importer.specs = lambda: self.features["inputs"].specs() or ()
+        self.features.make_early()
         self._wire_session()
         self._wire_panels()
         self._wire_actions()
@@ -480,7 +449,7 @@ class Workbench(QObject):
         self.layout.remember(self._preferences)
         self.watchlist_controller.save()
         if self.project_controller.path is None:
-            self.drawings_controller.save()
+            self.features["drawings"].save()
         self.session.close(_CLOSE_MS)
         return True
 
@@ -573,22 +542,16 @@ class Workbench(QObject):
         self.runs.warned.connect(self.banner.show_lasting)
         self.runs.recalled.connect(self._show_recalled)
         self.runs.deleted.connect(lambda: self.training_controller.offer_undo(self.runs))
-        self.drawings_controller.undo_offered.connect(
-            lambda: self.training_controller.offer_undo(self.drawings_controller)
-        )
-        self.drawings_controller.notified.connect(self._status.rest)
-        self.drawings_controller.odds_requested.connect(
+        self.features["drawings"].hinted.connect(self._status.rest)
+        self.features["drawings"].odds_requested.connect(
             lambda *asked: self.features["odds"].add_along(*asked)
         )
         self.view_controller.interval_controller.changed.connect(self._show_interval)
         self.view_controller.interval_controller.warned.connect(self.banner.show_notice)
-        self.dates_controller.refused.connect(self.report)
-        self.dates_controller.notified.connect(self.banner.show_notice)
         self.from_here.notified.connect(self.banner.show_notice)
         self.past_forecasts.notified.connect(self.banner.show_notice)
         self.features["judge"].day_requested.connect(self.past_forecasts.show_judged)
         self.backtest_controller.notified.connect(self.banner.show_notice)
-        self.view_controller.color_also(self.drawings_controller.set_theme)
         for show in (self.running.show_run, self.past_forecasts.show_past):
             self.runs.filled.connect(show)
         self.runs.tested.connect(self.backtest_controller.recall)
@@ -659,8 +622,8 @@ class Workbench(QObject):
         """Show what was remembered; what does not fit any more is left at its default."""
         back = self._restoring
         back.attempt(self.tr("the view of the chart"), self.view_controller.restore)
-        back.attempt(self.tr("the charts"), self.chart_grid.restore)
-        back.attempt(self.tr("the drawings"), self.drawings_controller.restore)
+        back.attempt(self.tr("the charts"), self.features["chart_grid"].restore)
+        back.attempt(self.tr("the drawings"), self.features["drawings"].restore)
         back.attempt(self.tr("the settings of the last run"), self._restore_config)
         back.attempt(self.tr("the settings of the last backtest"), self.backtest_controller.restore)
         back.attempt(
@@ -756,7 +719,7 @@ class Workbench(QObject):
         self.header.show_series(series)
         self._status.show_series(series)
         self.view_controller.interval_controller.show(series)
-        self.drawings_controller.show()
+        self.features["drawings"].show()
         self.view_controller.show_span()
         self.view_controller.mark_style()
         self.running.show_run()

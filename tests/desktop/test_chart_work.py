@@ -56,7 +56,7 @@ def tool(bench: Workbench, name: str) -> QToolButton:
 
 def drawn(bench: Workbench) -> tuple[Drawing, ...]:
     assert bench.chart.series is not None
-    return bench.drawings_controller.drawings.of(bench.chart.series.symbol)
+    return bench.features["drawings"].drawings.of(bench.chart.series.symbol)
 
 
 def test_lines_are_drawn_moved_and_deleted_by_mouse_and_keys(
@@ -128,7 +128,7 @@ def test_four_charts_share_one_crosshair(
         hover(bench.chart._view.viewport(), spot(bench, 350))
         for cell in bench.layout.grid.shown_cells:
             wait_until(lambda cell=cell: cell.chart.pointed_bar == 350, "it has the crosshair")  # type: ignore[misc]
-        bench.compare_controller.add("BBB")
+        bench.features["compare"].add("BBB")
         settled(bench)
         assert_sound(bench.window, f"four-charts-{name}")
         press_keys("alt+shift+1")

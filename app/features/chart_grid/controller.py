@@ -5,36 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from PySide6.QtCore import QObject, Signal
 
-from app.actions import Actions
 from app.charts.price import PriceChart
 from app.features.chart_grid.grid import SHAPES, ChartCell, ChartGrid
 from app.features.drawings.controller import DrawingsController
-from app.features.export.controller import ExportController
-from app.features.view.controller import ViewController
-from app.preferences import Preferences
-from app.session import Session
+from app.features.spec import FeatureContext, FeatureController
 from app.widgets.chart_header import bars_in, fitting
 from forecasting.events import ForecastMade, RunFinished
 from forecasting.series import PriceSeries
 
 
-class ChartGridController(QObject):
+class ChartGridController(FeatureController):
     """Stands between the grid of charts, the watchlist and the main chart, which the others follow
     in style, scale, indicators, span and distance of bars.
 
     Parameters
     ----------
-    session : Session
-    chart : PriceChart
-        The main chart.
-    grid : ChartGrid
-    actions : Actions
-    view_controller : ViewController
-    drawings : DrawingsController
-    export_controller : ExportController
-    preferences : Preferences
+    context : FeatureContext
 
     Attributes
     ----------
@@ -42,39 +29,28 @@ class ChartGridController(QObject):
         Charts that are shown: 1, 2 or 4.
     symbols : tuple of str
         Series of the charts beside the main one.
-    changed : Signal
     """
 
-    changed = Signal()
-
-    def __init__(
-        self,
-        session: Session,
-        chart: PriceChart,
-        grid: ChartGrid,
-        actions: Actions,
-        view_controller: ViewController,
-        drawings: DrawingsController,
-        export_controller: ExportController,
-        preferences: Preferences,
-    ) -> None:
-        super().__init__(grid)
-        self._session, self._chart, self._grid, self._actions = session, chart, grid, actions
-        self._view_controller, self._drawings = view_controller, drawings
-        self._export_controller, self._preferences = export_controller, preferences
+    def __init__(self, context: FeatureContext) -> None:
+        super().__init__(context)
+        self._chart, self._actions = context.chart, context.actions
+        self._grid: ChartGrid = context.panels["grid"]
+        self._view_controller = context.view_controller
+        self._export_controller = context.export_controller
+        self._drawings: DrawingsController = context.features["drawings"]
         self.count = 1
         self.symbols: tuple[str, ...] = ()
         for number in SHAPES:
-            actions[f"charts-{number}"].triggered.connect(self._choosing(number))
-        actions["charts-1"].setChecked(True)
-        chart.pointed.connect(self._pointing(chart))
-        chart.look_changed.connect(self._follow)
-        view_controller.span_changed.connect(self._show_spans)
-        view_controller.interval_controller.changed.connect(self.show)
-        session.list_changed.connect(self.show)
-        session.selected_changed.connect(self.show)
-        session.event_received.connect(self._show_event)
-        session.frame_due.connect(self._draw)
+            self._actions[f"charts-{number}"].triggered.connect(self._choosing(number))
+        self._actions["charts-1"].setChecked(True)
+        self._chart.pointed.connect(self._pointing(self._chart))
+        self._chart.look_changed.connect(self._follow)
+        self._view_controller.span_changed.connect(self._show_spans)
+        self._view_controller.interval_controller.changed.connect(self.show)
+        self._session.list_changed.connect(self.show)
+        self._session.selected_changed.connect(self.show)
+        self._session.event_received.connect(self._show_event)
+        self._session.frame_due.connect(self._draw)
 
     def restore(self) -> None:
         """Show as many charts as in the last window."""

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QInputDialog, QMainWindow, QMenu
+from PySide6.QtWidgets import QInputDialog, QMenu
 
-from app.actions import Actions
 from app.charts.overlay_series import MOST_OVERLAYS
-from app.charts.price import PriceChart
-from app.features.view.controller import ViewController
+from app.features.spec import FeatureContext, FeatureController
 from app.preferences import Scale
-from app.session import Session
 from forecasting.series import PriceSeries
 
 #: Series that the menu lists; the others are found by typing.
 _MOST_LISTED = 40
 
 
-class CompareController(QObject):
+class CompareController(FeatureController):
     """Fills the menu of series to compare with, and draws what was chosen.
 
     The first one that is added switches to the percent scale; when the last one goes, the scale of
@@ -27,41 +23,25 @@ class CompareController(QObject):
 
     Parameters
     ----------
-    window : QMainWindow
-    session : Session
-    chart : PriceChart
-    actions : Actions
-        Has the menu.
-    view_controller : ViewController
-        Sets the scale.
+    context : FeatureContext
 
     Attributes
     ----------
     symbols : tuple of str
         What is drawn over the shown series, loaded or not.
-    changed : Signal
     """
 
-    changed = Signal()
-
-    def __init__(
-        self,
-        window: QMainWindow,
-        session: Session,
-        chart: PriceChart,
-        actions: Actions,
-        view_controller: ViewController,
-    ) -> None:
-        super().__init__(window)
-        self._window, self._session, self._chart = window, session, chart
-        self._menu: QMenu = actions.submenus["Compare with"]
-        self._actions, self._view_controller = actions, view_controller
+    def __init__(self, context: FeatureContext) -> None:
+        super().__init__(context)
+        self._chart, self._actions = context.chart, context.actions
+        self._menu: QMenu = context.actions.submenus["Compare with"]
+        self._view_controller = context.view_controller
         self.symbols: tuple[str, ...] = ()
         self._scale_before: Scale | None = None
         self._menu.setToolTipsVisible(True)
         self._menu.aboutToShow.connect(self.fill)
-        session.list_changed.connect(self._renew)
-        session.selected_changed.connect(self._renew)
+        self._session.list_changed.connect(self._renew)
+        self._session.selected_changed.connect(self._renew)
         self.fill()
 
     def take(self, symbols: Sequence[str]) -> None:

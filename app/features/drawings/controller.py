@@ -6,19 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import ValidationError
-from PySide6.QtCore import QMimeData, QObject, Signal
+from PySide6.QtCore import QMimeData, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QMainWindow, QMenu
+from PySide6.QtWidgets import QMenu
 
-from app.actions import Actions
 from app.charts.drawing import KINDS, MOST_DRAWINGS, Drawing, Drawings, Kind
 from app.charts.drawing_editor import DRAWING_MIME
 from app.charts.price import PriceChart
 from app.features.drawings.dialog import DrawingDialog
 from app.features.drawings.toolbar import DrawingToolbar
+from app.features.spec import FeatureContext, FeatureController
 from app.number_format import plain_number, price_decimals
-from app.preferences import Preferences
-from app.session import Session
 from app.theme import LIGHT, Theme, icon
 from forecasting.errors import CandlecastError
 from forecasting.files.atomic import atomic_write
@@ -28,18 +26,13 @@ from forecasting.files.bounded_read import read_regular_file
 _MOST_UNDONE, _MOST_BYTES = 100, 4 * 2**20
 
 
-class DrawingsController(QObject):
+class DrawingsController(FeatureController):
     """Stands between the tools, the charts and what a project stores.
 
     Parameters
     ----------
-    window : QMainWindow
-    session : Session
-    chart : PriceChart
-        The main chart; others are added by :meth:`attach`.
-    toolbar : DrawingToolbar
-    actions : Actions
-    preferences : Preferences
+    context : FeatureContext
+        Its chart is the main one; others are added by :meth:`attach`.
 
     Attributes
     ----------
@@ -47,10 +40,7 @@ class DrawingsController(QObject):
         All of them, of every series.
     dialog : DrawingDialog or None
         The properties that are open.
-    changed : Signal
-    undo_offered : Signal
-        The last change can be undone.
-    notified : Signal
+    hinted : Signal
         Words for the status bar.
     odds_requested : Signal
         The odds of a line are asked for: its name, and what returns its price at a bar.
@@ -60,33 +50,23 @@ class DrawingsController(QObject):
         Chart, context menu, date and bar: others add their entries.
     """
 
-    changed = Signal()
-    undo_offered = Signal()
-    notified = Signal(str)
+    hinted = Signal(str)
     odds_requested = Signal(str, object)
     shown = Signal(object)
     menu_filled = Signal(object, object, object, int)
 
-    def __init__(
-        self,
-        window: QMainWindow,
-        session: Session,
-        chart: PriceChart,
-        toolbar: DrawingToolbar,
-        actions: Actions,
-        preferences: Preferences,
-    ) -> None:
-        super().__init__(window)
-        self._window, self._session, self._toolbar = window, session, toolbar
-        self._actions, self._preferences = actions, preferences
+    def __init__(self, context: FeatureContext) -> None:
+        super().__init__(context)
+        self._actions = context.actions
+        self._toolbar: DrawingToolbar = context.panels["drawing_tools"]
         self._theme = LIGHT
         self.drawings = Drawings()
         self.dialog: DrawingDialog | None = None
         self._undo: list[Drawings] = []
         self._before_drag: Drawings | None = None
         self._charts: list[PriceChart] = []
-        toolbar.show_actions(actions)
-        self.attach(chart)
+        self._toolbar.show_actions(self._actions)
+        self.attach(context.chart)
         self._wire_actions()
 
     def _wire_actions(self) -> None:
@@ -149,7 +129,7 @@ class DrawingsController(QObject):
         try:
             atomic_write(file, self.drawings.model_dump_json(exclude_defaults=True).encode())
         except CandlecastError as error:
-            self.notified.emit(error.message)
+            self.hinted.emit(error.message)
 
     @property
     def _file(self) -> Path:
@@ -194,7 +174,7 @@ class DrawingsController(QObject):
         data.setData(DRAWING_MIME, drawing.model_dump_json().encode())
         data.setText(drawing.text or drawing.title)
         QGuiApplication.clipboard().setMimeData(data)
-        self.notified.emit(self.tr("Copied: {title}").format(title=drawing.title))
+        self.hinted.emit(self.tr("Copied: {title}").format(title=drawing.title))
 
     def paste(self, chart: PriceChart) -> bool:
         """Add the drawing of the clipboard to the shown series; False where there is none."""
@@ -234,7 +214,7 @@ class DrawingsController(QObject):
             self.changed.emit()
             self.undo_offered.emit()
             if len(drawings.items) == MOST_DRAWINGS:
-                self.notified.emit(
+                self.hinted.emit(
                     self.tr("A project holds {n} drawings at most").format(n=MOST_DRAWINGS)
                 )
         self.show()
@@ -263,7 +243,7 @@ class DrawingsController(QObject):
                 chart.drawings.set_tool(kind if checked else None)
             if checked:
                 self._charts[0].setFocus()
-                self.notified.emit(self.tr("{help}. Esc leaves.").format(help=KINDS[kind].help))
+                self.hinted.emit(self.tr("{help}. Esc leaves.").format(help=KINDS[kind].help))
 
         return choose
 
@@ -347,7 +327,7 @@ class DrawingsController(QObject):
 
     def _copy_text(self, text: str) -> None:
         QGuiApplication.clipboard().setText(text)
-        self.notified.emit(self.tr("Copied {text}").format(text=text))
+        self.hinted.emit(self.tr("Copied {text}").format(text=text))
 
     def show(self) -> None:
         """Draw what belongs to the series of each chart."""

@@ -6,58 +6,35 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QInputDialog, QMainWindow, QMenu
+from PySide6.QtWidgets import QInputDialog, QMenu
 
 from app import dialogs
-from app.actions import Actions
 from app.charts.drawing import LONGEST_TEXT, MarkedDate
 from app.charts.marks import Mark
 from app.charts.price import PriceChart
 from app.features.drawings.controller import DrawingsController
 from app.features.drawings.dates_file import read_dates
-from app.preferences import Preferences
+from app.features.spec import FeatureContext, FeatureController
 from forecasting.errors import CandlecastError
 
 #: Group of the marks on a chart, and their letter and colour.
 _GROUP, _LETTER, _COLOR = "dates", "•", 3
 
 
-class DatesController(QObject):
+class DatesController(FeatureController):
     """Stands between the marked dates of the drawings and the charts.
 
     Parameters
     ----------
-    window : QMainWindow
-    drawings : DrawingsController
-        Stores the dates, undoes and shows them.
-    actions : Actions
-    preferences : Preferences
-        Keeps the folder of the last file.
-
-    Attributes
-    ----------
-    refused : Signal
-        A CandlecastError.
-    notified : Signal
-        Message and hint.
+    context : FeatureContext
     """
 
-    refused = Signal(object)
-    notified = Signal(str, str)
-
-    def __init__(
-        self,
-        window: QMainWindow,
-        drawings: DrawingsController,
-        actions: Actions,
-        preferences: Preferences,
-    ) -> None:
-        super().__init__(window)
-        self._window, self._drawings, self._preferences = window, drawings, preferences
-        actions["draw-dates"].triggered.connect(lambda _checked=False: self.ask_file())
-        drawings.shown.connect(self._show)
-        drawings.menu_filled.connect(self._fill_menu)
+    def __init__(self, context: FeatureContext) -> None:
+        super().__init__(context)
+        self._drawings: DrawingsController = context.features["drawings"]
+        self._connect("draw-dates", self.ask_file)
+        self._drawings.shown.connect(self._show)
+        self._drawings.menu_filled.connect(self._fill_menu)
 
     def ask_file(self) -> None:
         """Ask for a file and mark its dates."""
@@ -66,16 +43,16 @@ class DatesController(QObject):
         if path:
             self.open(Path(path))
 
-    def open(self, path: Path) -> None:
+    def open(self, path: str | Path) -> None:
         """Mark the dates of a file, beside those that are marked already."""
         try:
-            dates = read_dates(path)
+            dates = read_dates(Path(path))
         except CandlecastError as error:
             self.refused.emit(error)
             return
         self._drawings.change(self._drawings.drawings.with_dates(dates))
         self.notified.emit(
-            self.tr("{n} dates of {file} are marked.").format(n=len(dates), file=path.name),
+            self.tr("{n} dates of {file} are marked.").format(n=len(dates), file=Path(path).name),
             self.tr("Undo takes them away again."),
         )
 

@@ -10,18 +10,10 @@ from pathlib import Path
 from typing import Literal, cast
 from weakref import WeakKeyDictionary
 
-from PySide6.QtCore import QByteArray, QObject, QTimerEvent, Signal
-from PySide6.QtWidgets import QMainWindow
+from PySide6.QtCore import QByteArray, QTimerEvent
 
 from app import dialogs
-from app.actions import Actions
 from app.background import Failure
-from app.charts.price import PriceChart
-from app.features.chart_grid.controller import ChartGridController
-from app.features.compare.controller import CompareController
-from app.features.drawings.controller import DrawingsController
-from app.features.feature_controllers import FeatureControllers
-from app.features.model.panel import ModelPanel
 from app.features.odds.lines import OddsLines
 from app.features.portfolio.holding import Holding
 from app.features.project.project_file import (
@@ -42,12 +34,9 @@ from app.features.project.project_file import (
 from app.features.project.recovery_bar import RecoveryBar
 from app.features.project.recovery_files import Recovery
 from app.features.runs.controller import RunsController
-from app.features.runs.panel import RunsPanel
-from app.features.view.controller import ViewController
+from app.features.spec import FeatureContext, FeatureController
 from app.features.watchlist.controller import WatchlistController
-from app.layout_presets import LayoutPresets
-from app.preferences import SPANS, Preferences
-from app.session import Session
+from app.preferences import SPANS
 from app.watchlist import Watchlist
 from app.widgets.status_line import StatusLine
 from forecasting.config import RunConfig
@@ -67,29 +56,17 @@ class _Opening:
     copy: Path | None = None
 
 
-class ProjectController(QObject):
+class ProjectController(FeatureController):
     """Stands between project files and everything that they describe.
 
     Parameters
     ----------
-    window : QMainWindow
-    session : Session
-    chart : PriceChart
-    model : ModelPanel
-    runs_panel : RunsPanel
+    context : FeatureContext
+        Its features are what a project holds beside prices, settings and runs.
     offer : RecoveryBar
     status : StatusLine
-    presets : LayoutPresets
-    actions : Actions
-    view_controller : ViewController
     watchlist_controller : WatchlistController
     runs : RunsController
-    drawings : DrawingsController
-    compare : CompareController
-    chart_grid : ChartGridController
-    features : FeatureControllers
-        Of them, lines of odds and what is held belong to a project.
-    preferences : Preferences
 
     Attributes
     ----------
@@ -97,58 +74,27 @@ class ProjectController(QObject):
         The project file at hand; None while there is none.
     changed : Signal
         Another project, or its dirty mark has changed.
-    notified : Signal
-        Message and hint of something worth knowing.
-    warned : Signal
-        Message and hint of what could not be kept or read.
-    refused : Signal
-        A CandlecastError.
     """
-
-    changed = Signal()
-    notified = Signal(str, str)
-    warned = Signal(str, str)
-    refused = Signal(object)
 
     def __init__(
         self,
-        window: QMainWindow,
-        session: Session,
-        chart: PriceChart,
-        model: ModelPanel,
-        runs_panel: RunsPanel,
+        context: FeatureContext,
         offer: RecoveryBar,
         status: StatusLine,
-        presets: LayoutPresets,
-        actions: Actions,
-        view_controller: ViewController,
         watchlist_controller: WatchlistController,
         runs: RunsController,
-        drawings: DrawingsController,
-        compare: CompareController,
-        chart_grid: ChartGridController,
-        features: FeatureControllers,
-        preferences: Preferences,
     ) -> None:
-        super().__init__(window)
-        self._window, self._session, self._actions = window, session, actions
-        self._chart, self._model, self._offer_bar, self._status, self._presets = (
-            chart,
-            model,
-            offer,
-            status,
-            presets,
-        )
-        self._view_controller, self._watchlist_controller, self._runs, self._preferences = (
-            view_controller,
+        super().__init__(context)
+        self._actions, self._presets = context.actions, context.presets
+        self._chart, self._model = context.chart, context.model
+        self._view_controller, self._watchlist_controller = (
+            context.view_controller,
             watchlist_controller,
-            runs,
-            preferences,
         )
-        self._features, self._drawings = features, drawings
-        self._compare, self._chart_grid = compare, chart_grid
+        self._offer_bar, self._status, self._runs = offer, status, runs
+        self._features = context.features
         self.path: Path | None = None
-        self._recovery = Recovery(preferences.data_file("recovery"))
+        self._recovery = Recovery(self._preferences.data_file("recovery"))
         self._offered: Path | None = None
         self._opening: _Opening | None = None
         self._clean: tuple[object, ...] | None = None
@@ -158,21 +104,20 @@ class ProjectController(QObject):
         self._stamp: tuple[int, int] | None = None
         self._timer = 0
         self._writing = self._started = self._complained = self._dirty = False
-        actions["autosave"].setChecked(preferences.autosave)
-        actions["autosave"].toggled.connect(self._set_autosave)
+        self._actions["autosave"].setChecked(self._preferences.autosave)
+        self._actions["autosave"].toggled.connect(self._set_autosave)
         offer.accept_requested.connect(self.restore)
         offer.discard_requested.connect(self.discard)
         offer.later_requested.connect(lambda: offer.set_active(False))
         for signal in (
-            session.list_changed,
-            model.config_changed,
+            self._session.list_changed,
+            self._model.config_changed,
             runs.kept,
             runs.recalled,
-            runs_panel.compare_requested,
-            drawings.changed,
+            context.panels["runs"].compare_requested,
         ):
             signal.connect(self.touch)
-        session.state_changed.connect(self._at_rest)
+        self._session.state_changed.connect(self._at_rest)
 
     @property
     def dirty(self) -> bool:
@@ -192,17 +137,17 @@ class ProjectController(QObject):
         if self._may_leave(untitled=True):
             self._apply(Project(candleproject=1, view=self._view()), None)
 
-    def open(self, path: Path) -> bool:
+    def open(self, path: str | Path) -> bool:
         """Open a project, once the one at hand may be left; True when it is being opened."""
         if not self._may_leave():
             return False
         try:
-            project = read_project(path)
+            project = read_project(Path(path))
         except ProjectError as error:
             self.refused.emit(error)
             return False
         self._preferences.remember(str(path))
-        self._apply(project, path)
+        self._apply(project, Path(path))
         return True
 
     def save(self) -> bool:
@@ -312,7 +257,7 @@ class ProjectController(QObject):
             shown,
             self._odds(),
             self._holding(),
-            self._drawings.drawings,
+            self._features["drawings"].drawings,
         )
 
     def _odds(self) -> OddsLines:
@@ -334,7 +279,7 @@ class ProjectController(QObject):
             compared=self._runs.compared[:MOST_COMPARED],
             shown=self._shown(),
             odds=self._odds(),
-            drawings=self._drawings.drawings,
+            drawings=self._features["drawings"].drawings,
             portfolio=self._holding(),
             view=self._view(),
         )
@@ -374,9 +319,9 @@ class ProjectController(QObject):
             ),
             hidden=tuple(sorted(key for key in self._chart.hidden if len(key) <= LONGEST_KEY)),
             interval=self._view_controller.interval_controller.freq,
-            overlays=self._compare.symbols,
-            charts=cast(Literal[1, 2, 4], self._chart_grid.count),
-            cells=self._chart_grid.symbols[:3],
+            overlays=self._features["compare"].symbols,
+            charts=cast(Literal[1, 2, 4], self._features["chart_grid"].count),
+            cells=self._features["chart_grid"].symbols[:3],
         )
 
     # Changes
@@ -426,10 +371,10 @@ class ProjectController(QObject):
         task = self._session.background.call(
             _write, target, project, lambda: rows_of(watchlist, self._fingerprint), key="project"
         )
-        task.returned.connect(lambda content: self._written(target, content))
+        task.returned.connect(lambda content: self._note_written(target, content))
         task.failed.connect(self._not_written)
 
-    def _written(self, path: Path, content: tuple[object, ...]) -> None:
+    def _note_written(self, path: Path, content: tuple[object, ...]) -> None:
         """Note that a project or its recovery copy has been written."""
         self._writing = self._complained = False
         if path == self.path:
@@ -495,7 +440,7 @@ class ProjectController(QObject):
             problems.append(self.tr("Its settings are not used: {why}").format(why=error.message))
         self._apply_view(project.view)
         self._features["odds"].take(project.odds)
-        self._drawings.take(project.drawings)
+        self._features["drawings"].take(project.drawings)
         self._features["portfolio"].take(project.portfolio)
         self._runs.compare(project.compared)
         self._opening = _Opening(project, tuple(problems), copy)
@@ -518,8 +463,8 @@ class ProjectController(QObject):
         self._view_controller.set_span(view.span if view.span in SPANS else "1Y")
         self._view_controller.indicator_controller.take(view.indicators, frozenset(view.hidden))
         self._view_controller.interval_controller.choose(view.interval)
-        self._compare.take(view.overlays)
-        self._chart_grid.take(view.charts, view.cells)
+        self._features["compare"].take(view.overlays)
+        self._features["chart_grid"].take(view.charts, view.cells)
 
     def _at_rest(self, state: str) -> None:
         if state == "idle" and self._opening is not None:
