@@ -112,8 +112,10 @@ class Layout(QObject):
             if spec.panel:
                 self._titles[spec.name] = self.tr(spec.title)
                 self.frames[spec.name] = Late(spec.make_panel)
-        self.panels = LatePanels(self.frames)
-        self.drawing_tools = DrawingToolbar()
+        self.drawing_tools, self.grid = DrawingToolbar(), ChartGrid(self.chart)
+        self.panels = LatePanels(
+            {**self.frames, "drawing_tools": self.drawing_tools, "grid": self.grid}
+        )
         self.status = StatusLine(window.statusBar())
         self._empty = EmptyState(
             "candles",
@@ -127,7 +129,6 @@ class Layout(QObject):
         beside.setContentsMargins(0, 0, 0, 0)
         beside.setSpacing(0)
         beside.addWidget(self.drawing_tools)
-        self.grid = ChartGrid(self.chart)
         beside.addWidget(self.grid, 1)
         self._stage.addWidget(self._charts)
         middle = QWidget()

@@ -184,11 +184,7 @@ class Workbench(QObject):
             self.chart,
             self.model,
             self.layout.presets,
-            {
-                **self.layout.panels,
-                "drawing_tools": self.layout.drawing_tools,
-                "grid": self.layout.grid,
-            },
+            self.layout.panels,
             self.view_controller,
             self.export_controller,
         )
