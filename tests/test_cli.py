@@ -550,7 +550,13 @@ def _expected() -> dict[str, dict[str, Any]]:
     not FORMATS.is_dir(),
     reason="shared/data/formats is not here: vendors' files are not part of the project",
 )
-@pytest.mark.parametrize("name", sorted(_expected()))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if number % 4 else ())
+        for number, name in enumerate(sorted(_expected()))
+    ],
+)
 def test_inspect_says_of_real_files_what_they_hold(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

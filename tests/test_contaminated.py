@@ -27,7 +27,8 @@ def bench() -> Any:
     del sys.modules["contaminated"]
 
 
-@pytest.mark.parametrize("kind", ["price", pytest.param("yield", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["price", "yield"])
 def test_a_walk_with_a_wrong_bar_is_not_beaten(bench: Any, kind: str, tmp_path: Path) -> None:
     y = bench.walk(kind, 400, 3)
     clean = bench.judged(

@@ -83,7 +83,7 @@ def with_future(series: PriceSeries, cutoff: int, seed: int) -> PriceSeries:
     seed=st.integers(0, 10_000),
     columns=st.sampled_from([COLUMNS, ("close",)]),
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_nothing_known_at_a_cutoff_changes_with_the_future(
     cutoff: int, seed: int, columns: tuple[str, ...]
 ) -> None:
@@ -199,7 +199,8 @@ def test_an_untrained_network_is_exactly_the_baseline() -> None:
 @pytest.mark.parametrize(
     ("model", "bidirectional", "members"),
     [
-        ("lstm", True, 3),
+        ("lstm", True, 2),
+        pytest.param("lstm", True, 3, marks=pytest.mark.slow),
         pytest.param("rnn", False, 1, marks=pytest.mark.slow),
         pytest.param("gru", False, 1, marks=pytest.mark.slow),
         pytest.param("lstm", False, 1, marks=pytest.mark.slow),

@@ -230,6 +230,7 @@ def test_what_is_known_ahead_is_learned_and_the_verdict_says_so(known_ahead: Run
     assert verdict.reference != "no-inputs"
 
 
+@pytest.mark.slow
 def test_a_saved_model_carries_its_inputs_and_refuses_prices_without(
     known_ahead: RunFinished, prices: Path, tmp_path: Path
 ) -> None:

@@ -172,7 +172,22 @@ def test_what_is_typed_finds_what_is_meant() -> None:
     assert distance("", "anything") == 0
 
 
-def test_the_palette_finds_and_does_by_keyboard(bench: Workbench) -> None:
+def test_the_palette_finds_by_any_word_and_does_by_keyboard(bench: Workbench) -> None:
+    others = {
+        "rsi": "Relative strength index",
+        "macd": "Moving average convergence divergence",
+        "ema": "Exponential moving average",
+        "exit": "Quit",
+        "night": "Dark",
+        "png": "Export",
+        "candlestick": "Candles",
+        "walk forward": "Backtest",
+    }
+    for typed, first in others.items():
+        shown = palette(bench, typed)
+        assert shown.found[0].text.startswith(first), typed
+        shown.close()
+
     shown = palette(bench, "loga")
     assert shown.found[0].text == "Logarithmic scale"
     assert "Ctrl+Shift+G" in shown.field.accessibleDescription(), (
@@ -206,23 +221,6 @@ def test_the_palette_finds_and_does_by_keyboard(bench: Workbench) -> None:
     assert not bench.layout.runs.visibleRegion().isEmpty(), (
         "a panel that stood behind comes to the front, and none goes away"
     )
-
-
-def test_the_palette_knows_other_words_for_a_command(bench: Workbench) -> None:
-    others = {
-        "rsi": "Relative strength index",
-        "macd": "Moving average convergence divergence",
-        "ema": "Exponential moving average",
-        "exit": "Quit",
-        "night": "Dark",
-        "png": "Export",
-        "candlestick": "Candles",
-        "walk forward": "Backtest",
-    }
-    for typed, first in others.items():
-        shown = palette(bench, typed)
-        assert shown.found[0].text.startswith(first), typed
-        shown.close()
 
 
 @pytest.mark.slow

@@ -68,6 +68,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "hidden_size": 7,
     },
 }
+#: The networks that are trained every time; all of them read windows in the other tests.
+TRAINED = (
+    *MODELS,
+    "deep lstm, norm, residual",
+    "bidirectional gru, initial memory",
+    "transformer, learned positions",
+)
 
 #: Every way from inputs to outputs: shape, decoding, what is learned from.
 WAYS: dict[str, dict[str, Any]] = {
@@ -175,7 +182,14 @@ def test_the_registry_holds_what_the_settings_offer() -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [*(pytest.param(option, id=name) for name, option in OPTIONS.items()), *EVERY]
+    "option",
+    [
+        *(
+            pytest.param(option, id=name, marks=() if name in TRAINED else pytest.mark.slow)
+            for name, option in OPTIONS.items()
+        ),
+        *EVERY,
+    ],
 )
 def test_every_network_keeps_the_contract(option: dict[str, Any], tmp_path: Path) -> None:
     config, cutoff = settings(**option), 300

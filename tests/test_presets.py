@@ -31,14 +31,11 @@ def front(bench: Workbench, *names: str) -> list[str]:
     return [name for name in names if not bench.layout.docks[name].visibleRegion().isEmpty()]
 
 
-def test_nothing_stands_below_the_chart_before_something_was_trained(bench: Workbench) -> None:
+def test_the_layout_follows_what_is_done_and_begins_with_the_chart_alone(bench: Workbench) -> None:
     assert shown(bench) == set()
     assert front(bench, "data", "model") == ["model"]
     assert bench.layout.presets.name == "look"
     assert bench.actions["layout-look"].isChecked()
-
-
-def test_the_layout_follows_what_is_done(bench: Workbench) -> None:
     presets = bench.layout.presets
     presets.follow("train")
     assert shown(bench) == set(bench.layout.presets.lower)

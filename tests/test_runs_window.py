@@ -182,6 +182,7 @@ def test_runs_have_names_tags_and_columns_of_settings_and_are_grouped(bench: Wor
     ]
 
 
+@pytest.mark.slow
 def test_no_more_runs_are_drawn_than_can_be_told_apart(bench: Workbench) -> None:
     for seed in range(MOST + 1):
         finished(bench, seed=seed)

@@ -106,6 +106,7 @@ def test_a_search_is_followed_and_its_settings_are_used(bench: Workbench) -> Non
     assert shown.table.horizontalHeader().sortIndicatorSection() == 2
 
 
+@pytest.mark.slow
 def test_a_search_that_is_left_is_gone_on_with(bench: Workbench) -> None:
     shown = panel(bench)
     shown.show_choice(SearchBudget(minutes=0, trials=4, blocks=2), SearchScope())
@@ -124,6 +125,7 @@ def test_a_search_that_is_left_is_gone_on_with(bench: Workbench) -> None:
     wait(lambda: shown.resume_button.isHidden())
 
 
+@pytest.mark.slow
 def test_a_pause_holds_a_search_and_a_trial_opens_as_a_run(bench: Workbench) -> None:
     shown = panel(bench)
     shown.search_button.click()

@@ -152,7 +152,7 @@ def _read_all(path: Path) -> None:
         assert tries.add(Panel((series,)), RunConfig(), series.ds[-40], series.ds[-1]) >= 1
 
 
-@pytest.mark.parametrize("every", [10, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [25, pytest.param(1, marks=pytest.mark.slow)])
 def test_every_column_may_hold_anything(every: int, sound: Path, tmp_path: Path) -> None:
     path = tmp_path / "candlecast.sqlite"
     for number, (table, column) in enumerate(_columns(sound)):

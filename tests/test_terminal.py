@@ -253,7 +253,7 @@ def test_show_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="platforms of Linux")
-@pytest.mark.parametrize("platform", ["wayland", "junk"])
+@pytest.mark.parametrize("platform", ["junk", pytest.param("wayland", marks=pytest.mark.slow)])
 def test_pictures_need_no_display_whatever_the_environment_says(platform: str) -> None:
     """In a process of its own: Qt would end it."""
     script = "from app.export.page import need_application; need_application(); print('drawn')"

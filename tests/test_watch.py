@@ -198,6 +198,7 @@ def killed_at(monkeypatch: pytest.MonkeyPatch, write: int, *, before: bool) -> I
         yield
 
 
+@pytest.mark.slow
 def test_a_pass_that_is_killed_at_any_write_loses_and_doubles_nothing(
     growing: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

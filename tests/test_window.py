@@ -302,8 +302,7 @@ def test_an_export_that_cannot_be_written_is_told_in_the_banner(
 @pytest.mark.parametrize(
     "answer",
     [
-        *(pytest.param(one, marks=pytest.mark.slow) for one in ("continue", "discard")),
-        "keep",
+        *(pytest.param(one, marks=pytest.mark.slow) for one in ("continue", "discard", "keep")),
         "later",
     ],
 )

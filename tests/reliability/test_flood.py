@@ -129,6 +129,7 @@ def test_without_the_bound_of_the_mailbox_the_flood_is_caught(
         flooded(bench, Flood(events=3000, spread=0.01))
 
 
+@pytest.mark.slow
 def test_a_mailbox_that_drops_what_is_too_much_is_caught(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
