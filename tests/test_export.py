@@ -269,6 +269,7 @@ export.write(sys.argv[1] + "/f.png", result, look=export.Look(dpi=72))
 """
 
 
+@pytest.mark.slow
 def test_no_display_is_needed(tmp_path: Path) -> None:
     lean = {
         name: value

@@ -340,8 +340,8 @@ def test_the_search_of_notebooks_gives_settings_trials_and_the_verdict() -> None
 
 
 def _cut_short(after: int, sampler: str) -> None:
-    """Begin a search and leave it after some trials, as a window that is closed does."""
-    job = jobs.search(walk(), CONFIG, plan(4, sampler), space_from(SPACE, CONFIG))
+    """Begin a search of two trials and leave it after some, as a window that is closed does."""
+    job = jobs.search(walk(), CONFIG, plan(2, sampler), space_from(SPACE, CONFIG))
     ended = 0
     for event in job:
         ended += isinstance(event, TrialEnded)
@@ -354,12 +354,12 @@ def _cut_short(after: int, sampler: str) -> None:
 def test_a_search_that_was_cut_short_goes_on_with_the_same_trials(sampler: str) -> None:
     if sampler == "tpe":
         pytest.importorskip("optuna")
-    whole, _ = searched(walk(), plan(4, sampler))
-    _cut_short(3, sampler)
-    resumed, events = searched(walk(), plan(4, sampler, resume=True))
+    whole, _ = searched(walk(), plan(2, sampler))
+    _cut_short(2, sampler)
+    resumed, events = searched(walk(), plan(2, sampler, resume=True))
     assert losses(resumed) == losses(whole)
     began = next(e for e in events if isinstance(e, SearchBegan))
-    assert began.earlier == 3
+    assert began.earlier == 2
     assert [e.number for e in events if isinstance(e, TrialEnded)] == [
         t.number for t in whole.trials.items
     ]
