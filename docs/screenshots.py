@@ -1,7 +1,7 @@
 """Make the pictures of the documents: drives the real window on a sample, without a display.
 
 Run it from the top of a checkout: ``python docs/screenshots.py [FOLDER [documents] [networks]
-[judge] [gallery]]`` (``docs/images`` and all by default).
+[judge] [gallery] [inputs]]`` (``docs/images`` and all by default).
 """
 
 from __future__ import annotations
@@ -331,6 +331,75 @@ def judged(folder: Path) -> None:
     closed(bench)
 
 
+def inputs_file(folder: Path) -> str:
+    """Write a made series whose next move is partly announced by a column, among columns of
+    noise, with dividends, a split and reports.
+    """
+    random, n, ahead = np.random.default_rng(3), 900, 10
+    plan = random.normal(size=n + ahead)
+    move = 0.006 * plan + 0.006 * random.normal(size=n + ahead)
+    close = 40 * np.exp(np.cumsum(move))
+    days = np.busday_offset("2021-01-04", np.arange(n + ahead), roll="forward")
+    names = [f"factor {number}" for number in range(1, 39)]
+    rows = [",".join(["Date", "Close", "Dividends", "Stock Splits", "Earnings", "plan", *names])]
+    for index, day in enumerate(days):
+        price = f"{close[index]:.2f}" if index < n else ""
+        events = (0.24 * (index % 63 == 40), 2.0 * (index == 700), 1 * (index % 63 == 20))
+        cells = [f"{value:g}" for value in (*events, plan[index], *random.normal(size=38))]
+        rows.append(",".join([str(day), price, *cells]))
+    path = folder / "MADE.csv"
+    path.write_text("\n".join(rows), encoding="utf-8")
+    return str(path)
+
+
+#: A network that learns in seconds what the made series has to tell.
+ANNOUNCED = {
+    "model": "transformer", "hidden_size": 16, "epochs": 10, "input_size": 40, "horizon": 5,
+    "baselines": "drift", "hist_exog": "factor 1", "futr_exog": "plan,Earnings",
+}  # fmt: skip
+
+
+def inputs(folder: Path) -> None:
+    """Write the pictures of docs/inputs.md, light and dark."""
+    with tempfile.TemporaryDirectory() as place:
+        path = inputs_file(Path(place))
+        for name in ("light", "dark"):
+            inputs_in(name, path, folder)
+
+
+def inputs_in(name: str, path: str, folder: Path) -> None:
+    """Write the pictures of inputs in a theme: import, list, form, strip, and why."""
+    suffix = "" if name == "light" else f"-{name}"
+    bench = opened(name, SMALL)
+    bench.importer.open(path)
+    dialog = bench.importer.dialog
+    assert dialog is not None
+    wait(dialog.load.isEnabled)
+    dialog.tabs.setCurrentWidget(dialog.inputs)
+    kept(dialog, folder / f"inputs-import{suffix}.png")
+    dialog.load.click()
+    wait(lambda: not bench.session.busy and bench.session.threads == 0)
+    bench.model.show_config(RunConfig().changed(**ANNOUNCED))
+    feature = bench.features["inputs"]
+    feature.choose()
+    wait(lambda: feature.dialog.table.rowCount() > 40)
+    kept(feature.dialog, folder / f"inputs-dialog{suffix}.png")
+    feature.dialog.close()
+    if not bench.actions["why_strip"].isChecked():
+        bench.actions["why_strip"].trigger()
+    bench.train()
+    wait(lambda: bench.session.finished is not None and not bench.session.busy)
+    wait(lambda: bench.chart.why.visible)
+    front(bench, "model")
+    kept(bench.window, folder / f"inputs-strip{suffix}.png")
+    feature.explain()
+    why = feature.explanation
+    wait(lambda: why.isVisible() and why.gains.isVisible())
+    kept(why, folder / f"inputs-why{suffix}.png")
+    why.close()
+    closed(bench)
+
+
 def backtested(bench: Workbench) -> None:
     """Test the settings through history."""
     bench.actions["backtest"].trigger()
@@ -345,7 +414,7 @@ if __name__ == "__main__":
         if len(sys.argv) > 1
         else Path(__file__).resolve().parent / "images"
     )
-    wanted = sys.argv[2:] or ["documents", "networks", "judge", "gallery"]
+    wanted = sys.argv[2:] or ["documents", "networks", "judge", "gallery", "inputs"]
     if "documents" in wanted:
         pictures(images)
     if "networks" in wanted:
@@ -354,3 +423,5 @@ if __name__ == "__main__":
         judged(images)
     if "gallery" in wanted:
         gallery(images)
+    if "inputs" in wanted:
+        inputs(images)

@@ -223,7 +223,7 @@ class _Explained:
             masks[number, draw.choice(flat.size, count, replace=False)] = 0.0
         pieces = np.split(masks, np.cumsum(sizes)[:-1], axis=1)
         masked = [
-            part * torch.as_tensor(piece, device=part.device).view(-1, *part.shape[1:])
+            part * torch.as_tensor(piece, device=part.device).view(len(masks), *part.shape[1:])
             for part, piece in zip(parts, pieces, strict=True)
         ]
         moved = (self.said(masked) - self.said(parts))[:, 0].abs().double().cpu().numpy()

@@ -39,7 +39,7 @@ from forecasting.baselines import default_baselines
 from forecasting.config import QUANTILES, BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError, ConfigError, DataError
 from forecasting.events import BacktestFinished, Event, FoldEnd, Notice, Progress
-from forecasting.series import Outcomes, Panel, PriceSeries
+from forecasting.series import ExogColumn, Outcomes, Panel, PriceSeries
 from forecasting.verdict import compare
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -575,6 +575,27 @@ def test_a_cluster_gives_the_same_numbers_though_a_worker_is_killed(
     assert same(here, events[-1])
     notices = [event.message for event in events if isinstance(event, Notice)]
     assert any("lost the worker" in message for message in notices), notices
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_workers_and_a_cluster_give_the_same_numbers_with_inputs(cluster: Any) -> None:
+    series = simulated()
+    draw = np.random.default_rng(5)
+    ahead = np.busday_offset(series.ds[-1].astype("datetime64[D]"), np.arange(1, 6))
+    ds = np.concatenate([series.ds, ahead.astype("datetime64[us]")])
+    kinds = ("calm", "wild")
+    extras = (
+        ExogColumn("vix", series.ds, draw.normal(size=len(series))),
+        ExogColumn("regime", series.ds, draw.integers(0, 2, len(series)) * 1.0, "category", kinds),
+        ExogColumn("plan", ds, draw.normal(size=len(ds))),
+    )
+    config = quick(hist_exog="vix:delay=2,regime", futr_exog="plan", baselines="drift")
+    made = Panel((dataclasses.replace(series, extras=extras),))
+    here = run(made, config)[-1]
+    assert "no-inputs" in here.outcomes
+    assert same(here, run(made, config, workers=2)[-1])
+    assert same(here, run(made, config, cluster=cluster.scheduler_address)[-1])
 
 
 @pytest.mark.slow

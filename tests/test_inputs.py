@@ -393,8 +393,10 @@ def test_frames_name_their_inputs_as_lists() -> None:
 
 def test_a_training_that_is_explained_is_the_same_training(prices: Path) -> None:
     panel = Panel(read(prices))
-    config = RunConfig().changed(
-        epochs=2, patience=2, hidden_size=4, input_size=10, horizon=2, baselines="drift"
+    config = (
+        RunConfig()
+        .changed(epochs=2, patience=2, hidden_size=4, input_size=10, horizon=2, baselines="drift")
+        .changed(hist_exog="noise")
     )
     plain = list(jobs.train(panel, config, counted=False))
     symbol = panel.symbols[0]
@@ -408,3 +410,9 @@ def test_a_training_that_is_explained_is_the_same_training(prices: Path) -> None
     ends = [next(e for e in events if isinstance(e, RunFinished)) for events in (plain, explained)]
     losses = [[epoch.val_loss for epoch in end.result.history] for end in ends]
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-6)
+    (after,) = next(
+        event.explanations
+        for event in jobs.explain(ends[0].result.panel, ends[0].forecaster, symbols=(symbol,))
+        if isinstance(event, Explained)
+    )
+    assert "noise" in after.names, "an input of the past alone is explained, too"

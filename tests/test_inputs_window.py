@@ -114,6 +114,10 @@ def test_an_explanation_is_shown_copied_and_saved(qapp: object, tmp_path: Path) 
     dialog.save(table)
     assert picture.read_bytes()[:4] == b"\x89PNG"
     assert table.read_text().startswith("input,median,width\nvix,0.5")
+    dialog.save(tmp_path / "why.svg")
+    drawing = (tmp_path / "why.svg").read_text()
+    assert drawing.startswith("<?xml")
+    assert ">vix<" in drawing, "text stays text"
     with pytest.raises(ExportError, match="no picture"):
         dialog.save(tmp_path / "why.txt")
     dialog.hide()

@@ -32,7 +32,7 @@ _LOOK, _POINTS = QSize(96, 22), 96
 _ROW, _MANY = 40, 8
 _NAME, _KIND, _DELAY, _TRANSFORM, _MISSING, _COURSE = range(6)
 #: Widths of the columns that hold fields.
-_WIDTHS = {_KIND: 132, _DELAY: 76, _TRANSFORM: 124, _MISSING: 72}
+_WIDTHS = {_KIND: 150, _DELAY: 76, _TRANSFORM: 124, _MISSING: 72}
 #: Narrowest and widest the names of columns are shown.
 _NARROW, _WIDE = 110, 260
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import QBuffer, QIODevice, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
@@ -26,6 +27,7 @@ from PySide6.QtWidgets import (
 from app.charts.legend import words
 from app.charts.picture import Line, Panel, Picture
 from app.charts.picture_view import PictureView
+from app.export.figure import LOGICAL_DPI
 from app.export.tables import cell_text
 from app.theme import Theme
 from forecasting.attribution import Ablated, Explanation
@@ -178,7 +180,7 @@ class ExplanationDialog(QDialog):
         self.copy_button = QPushButton(self.tr("Copy as table"))
         self.copy_button.clicked.connect(self._copy)
         self.save_button = QPushButton(self.tr("Save…"))
-        self.save_button.setToolTip(self.tr("Save as a picture (.png) or as a table (.csv)"))
+        self.save_button.setToolTip(self.tr("Save as a picture (.png, .svg) or as a table (.csv)"))
         self.save_button.clicked.connect(self._ask_file)
         rows = QVBoxLayout(self)
         head, foot = QHBoxLayout(), QHBoxLayout()
@@ -259,7 +261,7 @@ class ExplanationDialog(QDialog):
         return "\n".join(lines)
 
     def save(self, path: str | Path) -> None:
-        """Write what is shown: a table where the suffix is .csv, otherwise a picture.
+        """Write what is shown: a table where the suffix is .csv, otherwise a picture (.png, .svg).
 
         Raises
         ------
@@ -268,9 +270,9 @@ class ExplanationDialog(QDialog):
         """
         target = Path(path)
         suffix = target.suffix.lower()
-        if suffix not in (".png", ".csv"):
+        if suffix not in (".png", ".svg", ".csv"):
             raise ExportError(
-                f"{target.name} is no picture and no table.", "End it in .png or .csv."
+                f"{target.name} is no picture and no table.", "End it in .png, .svg or .csv."
             )
         if suffix == ".csv":
             atomic_write(target, _delimited(self.table()).encode())
@@ -278,15 +280,28 @@ class ExplanationDialog(QDialog):
         buttons = (self.symbol, self.copy_button, self.save_button)
         for button in buttons:
             button.setVisible(False)
-        picture, data = self.grab(), QBuffer()
+        data = QBuffer()
+        data.open(QIODevice.OpenModeFlag.WriteOnly)
+        if suffix == ".svg":
+            self._draw_svg(data)
+        else:
+            self.grab().save(data, "PNG")
         for button in buttons:
             button.setVisible(True)
-        data.open(QIODevice.OpenModeFlag.WriteOnly)
-        picture.save(data, "PNG")
         atomic_write(target, bytes(data.data().data()))
 
+    def _draw_svg(self, data: QBuffer) -> None:
+        """Draw the dialog as vectors, in which text stays text."""
+        generator = QSvgGenerator(QSvgGenerator.SvgVersion.Svg11)
+        generator.setOutputDevice(data)
+        generator.setResolution(LOGICAL_DPI)
+        generator.setSize(self.size())
+        generator.setViewBox(QRectF(self.rect()))
+        generator.setTitle(self.windowTitle())
+        self.render(generator)
+
     def _ask_file(self) -> None:
-        kinds = "PNG (*.png);;CSV (*.csv)"
+        kinds = "PNG (*.png);;SVG (*.svg);;CSV (*.csv)"
         path, _kind = QFileDialog.getSaveFileName(self, self.tr("Save"), "why.png", kinds)
         if not path:
             return
@@ -308,6 +323,7 @@ class ExplanationDialog(QDialog):
         self.attention.setVisible(item.attention is not None)
         if item.attention is not None:
             self.attention.show_picture(attention_picture(item))
+            self.resize(self.size().expandedTo(self.sizeHint()))
         ends = self.tr("{first} to {last}")
         self._ends.setText(ends.format(first=str(item.ds[0])[:10], last=str(item.ds[-1])[:10]))
         moved = self.tr(
