@@ -170,3 +170,24 @@ def test_forecasts_without_a_named_date_are_told_from_prices(tmp_path: Path) -> 
     assert holds_forecasts(path)
     path.write_text("id,F1,F2,F3,F4,F5\nA,1,2,3,4,5\n")
     assert holds_forecasts(path)
+
+
+@pytest.mark.parametrize(
+    ("actual", "forecast"),
+    [("Close", "Predicted_Next_Close"), ("Actual", "Tomorrow_Pred"), ("Close", "pred_t+1")],
+)
+@pytest.mark.parametrize("own", [False, True])
+def test_a_forecast_of_the_next_bar_is_not_read_as_one_of_its_row(
+    tmp_path: Path, actual: str, forecast: str, own: bool
+) -> None:
+    path = tmp_path / "next.csv"
+    table = {"Date": days(TARGETS), actual: Y[TARGETS], forecast: Y[TARGETS] * 1.01}
+    pd.DataFrame({**table, "target_t+1": Y[TARGETS + 1]}).to_csv(path, index=False)
+    prices = None if own else PRICES
+    *_, found = jobs.judge_forecasts(path, prices, ForecastOptions(), baselines="random-walk")
+    (model,) = found.models.values()
+    (index,) = np.flatnonzero(model.own.cutoff == DS[TARGETS[-2]])
+    assert model.own.values[index, 0, 0] == pytest.approx(Y[TARGETS[-2]] * 1.01)
+    assert model.own.y[index, 0] == pytest.approx(Y[TARGETS[-1]])
+    assert model.verdict.outcome != "beats"
+    assert "next_bar" in {item.code for item in found.findings}

@@ -31,6 +31,10 @@ _TO_DATE = re.compile(r"^(?P<model>)yhat(?P<step>\d{1,3})$")
 _ACTUAL_STEP = re.compile(
     r"(?i)^(?:actual|true|real|y|y_true|observed)[\s_.-]*(?:t\s?\+\s?|\+)?(?P<step>\d{1,3})$"
 )
+#: Names of columns that are of the bar after their row's, as plain text and as it stands.
+_NEXT = re.compile(r"\b(?:next|tomorrow|tomorrows|t 1|t1|morgen|naechste|demain|manana|domani)\b")
+_NEXT_WORDS = re.compile(r"(?i)(?:next|tomorrow'?s?|t\s?\+\s?1|morgen|demain|domani)[\s_.-]*")
+_OF_A_MODEL = ("point", "mean", "quantile", "lower", "upper")
 _VALUES = ("value", "values", "price", "close", "y", "forecast", "prediction")
 
 
@@ -58,7 +62,8 @@ def reshaped(grid: Grid, cutoff: str = "") -> Grid:
         Steps ahead whose origin neither a column of dates nor the user tells, or columns of dates
         that may be read in two ways.
     """
-    return _by_step(_by_name(with_limits(with_dates_in_rows(grid))), cutoff)
+    long = _by_name(with_limits(with_dates_in_rows(grid)))
+    return _by_step(_of_next_bar(long), cutoff)
 
 
 def _by_name(grid: Grid) -> Grid:
@@ -114,6 +119,44 @@ def _spread(grid: Grid, place: int, value: int, names: Sequence[str]) -> Grid:
     message = f"{grid.names[place]} names what {grid.names[value]} holds: {', '.join(names[:8])}."
     finding = Finding("names_in_rows", message, len(names), "info", "assumed")
     return replace(grid, columns=tuple(columns), header=header, findings=(*grid.findings, finding))
+
+
+def _of_next_bar(grid: Grid) -> Grid:
+    """Give a table whose forecasts say that they are of the bar after their row's the cutoffs: the
+    dates of the rows, with the actual values of these dates as the last ones known.
+    """
+    import pyarrow as pa
+
+    ahead = [_NEXT.search(plain(name)) is not None for name in grid.names]
+    bare = [_NEXT_WORDS.sub("", name).strip(" _.-") or name for name in grid.names]
+    kinds = [read_name(name).kind for name in bare]
+    forecast = [n for n, kind in enumerate(kinds) if kind in _OF_A_MODEL and ahead[n]]
+    others = [n for n, kind in enumerate(kinds) if kind in _OF_A_MODEL and not ahead[n]]
+    if not forecast or others or {"cutoff", "step", "target_ds"} & set(kinds):
+        return grid
+    names = list(grid.names)
+    for index, kind in enumerate(kinds):
+        if kind == "ds":
+            names[index] = "cutoff"
+        elif kind in ("y", "price"):
+            names[index] = "y" if ahead[index] else "y0"
+        elif index in forecast:
+            names[index] = bare[index]
+    if names.count("cutoff") != 1 or names.count("y0") > 1 or names.count("y") > 1:
+        return grid
+    step = pa.array(np.ones(grid.rows, np.int64))
+    listed = ", ".join(grid.names[index] for index in forecast[:4])
+    message = (
+        f"{listed} forecast the bar after their row's: each row's date is taken as the cutoff."
+    )
+    finding = Finding("next_bar", message, len(forecast), "warning", "assumed")
+    return replace(
+        grid,
+        columns=(*grid.columns, step),
+        header=((*names, "step"),),
+        findings=(*grid.findings, finding),
+        block=None,
+    )
 
 
 def _by_step(grid: Grid, cutoff: str) -> Grid:
