@@ -37,6 +37,34 @@ def test_each_setting_leads_to_a_section_that_is_there() -> None:
         assert section in headings, f"{name} leads to {link}"
 
 
+def _sources_of(paths: list[str]) -> str:
+    """Return the code of files, and of all files in folders."""
+    files = [
+        file
+        for path in map(Path, paths)
+        for file in (path.rglob("*.*") if path.is_dir() else [path])
+        if file.suffix in (".py", ".h", ".c")
+    ]
+    return "".join(file.read_text(encoding="utf-8") for file in files)
+
+
+def test_the_walks_through_the_house_name_what_is_there() -> None:
+    page = Path("docs/architecture.md").read_text(encoding="utf-8")
+    for line in page[page.index("## One price series") :].splitlines():
+        quoted = re.findall("`([^`]+)`", line)
+        paths = [
+            item for item in quoted if re.fullmatch(r"(app|forecasting|tests|docs)/[\w./]+", item)
+        ]
+        paths = [path for path in paths if "NAME" not in path]
+        missing = [path for path in paths if not Path(path).exists()]
+        assert missing == [], line
+        code = _sources_of(paths)
+        if line.startswith("|") and code:
+            named = [name for name in quoted if re.fullmatch(r"[A-Z]\w*\.\w+", name)]
+            parts = [part for name in named for part in name.split(".")]
+            assert [part for part in parts if part not in code] == [], line
+
+
 def test_a_page_that_is_none_is_refused() -> None:
     for name in ("../README.md", "nothing.md"):
         with pytest.raises(FileNotFoundError):
