@@ -84,8 +84,8 @@ _COST, _PLAN, _LESSON = "cost", "plan", "lesson"
 
 @dataclass
 class _LoadRequest:
-    """What is being loaded, and what is to become of it; ``listed`` once the series are on the
-    list.
+    """Request to load series, and how the result joins the watchlist; ``listed`` once the series
+    are on it.
     """
 
     requests: tuple[Request, ...]
@@ -99,7 +99,7 @@ class _LoadRequest:
 
     @property
     def refused(self) -> tuple[Request, ...]:
-        """What could not be loaded."""
+        """Requests that failed."""
         return (
             self.requests
             if self.failed
@@ -108,7 +108,7 @@ class _LoadRequest:
 
 
 class Loading(QObject):
-    """Handle of a loading: the way back to whoever asked for it.
+    """Handle of a loading, for whoever started it.
 
     Nothing is emitted where it was cancelled or superseded by another one.
 
@@ -126,7 +126,8 @@ class Loading(QObject):
 
 
 class Session(QObject):
-    """What is loaded, what runs and what came of it.
+    """State of the application: loaded series, the running task, the last results. Owns the worker
+    threads.
 
     All signals are emitted in the thread of the window. Once a change is over, :attr:`frame_due` is
     emitted: at most 30 times a second while something runs, once after :meth:`request_repaint`,
@@ -193,45 +194,39 @@ class Session(QObject):
 
     @property
     def panel(self) -> Panel | None:
-        """The series that are trained: the checked ones of the watchlist; None while there are
-        none.
-        """
+        """The checked series of the watchlist, which are trained; None while there are none."""
         return self.watchlist.panel
 
     @property
     def row(self) -> Row | None:
-        """The row of the watchlist that is selected, loaded or not."""
+        """The selected row of the watchlist, loaded or not; None for an empty list."""
         return self.watchlist[self.selected] if len(self.watchlist) else None
 
     @property
     def series(self) -> PriceSeries | None:
-        """The series that is shown, or None while it is not loaded."""
+        """The selected series, or None while it is not loaded."""
         return self.row.series if self.row else None
 
     @property
     def references(self) -> tuple[str, ...]:
-        """What the trained series were loaded from."""
+        """References that the checked series were loaded from."""
         rows = [row for row in self.watchlist.rows if row.checked and row.series is not None]
         return tuple(dict.fromkeys(row.request.reference for row in rows))
 
     @property
     def result(self) -> RunResult | None:
-        """The run that is shown: the last one that has finished, or an earlier one that was
-        recalled.
-        """
+        """The displayed run: the last finished one, or an earlier one that was recalled."""
         return self.recalled or (self.finished.result if self.finished else None)
 
     @property
     def shown_is_trained(self) -> bool:
-        """Whether the series that is shown belongs to the run at hand, or to the one that has
-        finished.
-        """
+        """Whether the selected series belongs to the current run, or to the displayed one."""
         panel = self.run_panel
         return panel is not None and any(item is self.series for item in panel)
 
     @property
     def run_panel(self) -> Panel | None:
-        """The series of the run at hand, or of the one that is shown; None without a run."""
+        """The series of the current run, or of the displayed one; None without a run."""
         shown = self.result or self.predicted
         return (
             shown.panel
@@ -241,40 +236,38 @@ class Session(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether a job of the user runs or waits."""
+        """Whether a task of the user runs or is pending."""
         return self.state != "idle"
 
     @property
     def running(self) -> bool:
-        """Whether a task of the user is under way, not only waiting for the engine."""
+        """Whether a task of the user has begun, not only waits for the engine."""
         return self.state not in ("idle", "loading", "preparing")
 
     @property
     def warming(self) -> bool:
-        """Whether the engine is being prepared."""
+        """Whether the engine is being imported."""
         return self._warmer is not None
 
     @property
     def threads(self) -> int:
-        """How many threads have not ended yet."""
+        """Number of threads that have not ended."""
         return len(self._workers())
 
     @property
     def asked_anew(self) -> bool:
-        """Whether what was loaded last was asked for by the user, and not brought back or read
-        again as before.
-        """
+        """Whether the user asked for the last loading, rather than a restore or a reload."""
         return self._asked.choice != "as_before"
 
     @property
     def asked_to_fetch(self) -> bool:
-        """Whether the user has asked for prices of today: something new, or all that is there
-        once more.
+        """Whether the user asked for current prices: of something new, or by a reload of
+        everything.
         """
         return self.asked_anew or self._asked.refresh == "always"
 
     def select(self, index: int) -> None:
-        """Show another series of the watchlist.
+        """Select a series of the watchlist.
 
         Raises
         ------
@@ -292,9 +285,7 @@ class Session(QObject):
             self._warmer = self._start(lambda _should_stop: jobs.warm_up(), "engine")
 
     def warm_up_soon(self) -> None:
-        """Prepare the engine once what is being loaded is shown: until then torch would only
-        hold that up.
-        """
+        """Import the engine once the loaded series are drawn, which it would delay."""
         self.call_once_shown(self.warm_up)
 
     def call_once_shown(self, do: Callable[[], object]) -> None:
@@ -316,7 +307,7 @@ class Session(QObject):
         refresh: Refresh = "auto",
         instead: Request | None = None,
     ) -> Loading:
-        """Read series into the watchlist; a reading that still runs is given up.
+        """Load series into the watchlist; a loading that still runs is cancelled.
 
         Parameters
         ----------
@@ -345,7 +336,7 @@ class Session(QObject):
         refresh: Refresh,
         instead: tuple[Request | None, ...],
     ) -> Loading:
-        """Read series, each request in the place of another one where ``instead`` has one."""
+        """Load series; each request replaces the one at the same index of ``instead``, if any."""
         if self.state not in ("idle", "loading"):
             raise CandlecastError(
                 "The program is still at work.", "Stop or cancel it before you load other prices."
@@ -360,11 +351,11 @@ class Session(QObject):
 
     @property
     def refused_requests(self) -> tuple[Request, ...]:
-        """What could not be loaded the last time that something was asked for."""
+        """Requests of the last loading that failed."""
         return self._asked.refused
 
     def load_refused(self, interval: Interval | None = None) -> None:
-        """Read once more what could not be loaded; what was loaded beside it stays. Errors as
+        """Retry the requests that failed; series that were loaded beside them stay. Errors as
         :meth:`load`.
 
         Parameters
@@ -396,48 +387,46 @@ class Session(QObject):
         self._load(stored, choice, "never", asked.instead if single else listed)
 
     def restore(self, watchlist: Watchlist, selected: int) -> None:
-        """Take over a list of which nothing is loaded yet."""
+        """Take over a watchlist of which nothing is loaded."""
         self._relist(watchlist, selected)
 
     def check(self, places: Sequence[int], checked: bool) -> None:
-        """Take series into what is trained, or out of it."""
+        """Check or uncheck series: the checked ones are trained."""
         self._relist(self.watchlist.with_check(places, checked), self.selected)
 
     def check_only(self, place: int) -> None:
-        """Train this series and no other."""
+        """Check this series alone."""
         self._relist(
             self.watchlist.with_check(range(len(self.watchlist)), False).with_check((place,), True),
             self.selected,
         )
 
     def set_group(self, indices: Sequence[int], group: str) -> None:
-        """Put rows into a group."""
+        """Assign rows to a group."""
         self._relist(self.watchlist.with_group(indices, group), self.selected)
 
     def set_judgements(self, judgements: Mapping[str, RowJudgement]) -> None:
-        """Remember what a run said of each of its series."""
+        """Store what a run said of each of its series."""
         self._relist(self.watchlist.with_judgements(judgements), self.selected)
 
     def add_rows(self, rows: Sequence[Row]) -> None:
-        """List rows without loading them."""
+        """Append rows without loading them."""
         self._relist(self.watchlist.with_rows(rows), self.selected)
 
     def move(self, source: int, target: int) -> None:
-        """Bring a row to another place; the selected row stays selected."""
+        """Move a row; the selected row stays selected."""
         order = list(range(len(self.watchlist)))
         order.insert(target, order.pop(source))
         self._relist(self.watchlist.moved(source, target), order.index(self.selected))
 
     def remove(self, places: Iterable[int]) -> None:
-        """Take rows off the list; where the selected one goes, the next one is selected."""
+        """Remove rows; where the selected one is removed, the next one is selected."""
         gone = set(places)
         before = sum(index < self.selected for index in gone)
         self._relist(self.watchlist.without(gone), self.selected - before)
 
     def put_back(self, removed: Sequence[tuple[int, Row]]) -> None:
-        """Put rows that were taken off the list back at their places, and select the first of
-        them.
-        """
+        """Insert removed rows at their former indices, and select the first of them."""
         watchlist = self.watchlist.with_back(removed)
         first = removed[0][1]
         self._relist(
@@ -449,7 +438,7 @@ class Session(QObject):
 
     @property
     def seen(self) -> TrainingHistory:
-        """What was seen of the training at hand, or of the last one that has finished."""
+        """History of the current training, or of the last finished one."""
         if self.finished is None or (self.task == "training" and self.running):
             return self.watched
         return next(
@@ -459,7 +448,7 @@ class Session(QObject):
 
     @property
     def can_train_on(self) -> bool:
-        """Whether the last run has left what is needed to train it for longer."""
+        """Whether the last run left the file that a longer training needs."""
         last = self.earlier[-1].result if self.earlier else None
         return (
             last is not None
@@ -470,8 +459,8 @@ class Session(QObject):
         )
 
     def estimate(self, config: RunConfig) -> Task | None:
-        """Estimate in the background what a training would cost; None while something runs, or
-        where there is nothing to train.
+        """Estimate the cost of a training in the background; None while a task runs, or without
+        series.
         """
         panel = self.panel
         if panel is None or self.engine is None or self.busy or self.background.runs(_LESSON):
@@ -479,8 +468,8 @@ class Session(QObject):
         return self.background.run(lambda _should_stop: jobs.estimate(panel, config), _COST)
 
     def plan_backtest(self, config: RunConfig, plan: BacktestConfig) -> Task | None:
-        """Count in the background the folds of a backtest; None while something runs, or where
-        there is nothing to test.
+        """Count the folds of a backtest in the background; None while a task runs, or without
+        series.
         """
         panel = self.panel
         if panel is None or self.engine is None or self.busy or self.background.runs(_LESSON):
@@ -490,14 +479,14 @@ class Session(QObject):
         )
 
     def search_rate(self, config: RunConfig) -> None:
-        """Look for a learning rate; errors as :meth:`begin`."""
+        """Search for a learning rate; errors as :meth:`begin`."""
         self.begin(
             "searching",
             lambda panel: lambda stop: jobs.find_learning_rate(panel, config, stop),
         )
 
     def train(self, config: RunConfig, resume: Path | None = None) -> None:
-        """Train a network on what is loaded; errors as :meth:`begin`.
+        """Train a network on the checked series; errors as :meth:`begin`.
 
         Parameters
         ----------
@@ -522,9 +511,7 @@ class Session(QObject):
         self._pausing, self._leaving = pausing, leaving
 
     def train_on(self, epochs: int) -> None:
-        """Go on with the training that has finished, for so many more epochs; errors as
-        :meth:`begin`.
-        """
+        """Continue the finished training for more epochs; errors as :meth:`begin`."""
         assert self.finished is not None
         config, last = self.finished.result.config, self.finished.result.history[-1]
         started = self.seen.replay.begun()
@@ -532,7 +519,7 @@ class Session(QObject):
         self.watched.replay = started
 
     def pause(self, paused: bool) -> None:
-        """Let a training wait, or go on."""
+        """Pause a training, or resume it."""
         if self.state == "training" and paused:
             self._resumable = False
             self._pausing.set()
@@ -543,8 +530,8 @@ class Session(QObject):
             self._enter("training")
 
     def suspend(self, timeout_ms: int = 10_000) -> bool:
-        """Pause a training and leave its file behind when it is given up; False where that file
-        is not written in time.
+        """Pause a training and keep its file when it is cancelled; False where the file is not
+        written in time.
         """
         self.pause(True)
         deadline = QDeadlineTimer(timeout_ms)
@@ -558,7 +545,7 @@ class Session(QObject):
         return self._leaving.is_set()
 
     def begin(self, task: Activity, make: Callable[[Panel], Job]) -> None:
-        """Start what is done with the checked series, as soon as the engine is ready.
+        """Start a task on the checked series, as soon as the engine is ready.
 
         Parameters
         ----------
@@ -605,8 +592,8 @@ class Session(QObject):
             self._begin(self.panel)
 
     def begin_anyway(self) -> None:
-        """Begin what was refused because of errors in the data, which are accepted from now on;
-        errors as :meth:`begin`.
+        """Start the task that was refused because of errors in the data, and accept these from now
+        on; errors as :meth:`begin`.
         """
         if self._held is None or self.panel is None:
             return
@@ -614,13 +601,13 @@ class Session(QObject):
         self.begin(*self._held)
 
     def begin_again(self) -> None:
-        """Begin once more what was begun last; errors as :meth:`begin`."""
+        """Restart the last task; errors as :meth:`begin`."""
         if self._held is not None:
             self.begin(*self._held)
 
     def stop(self) -> None:
-        """End a run early and keep the best network so far, or a loading and keep what is there;
-        what has not begun is given up.
+        """Stop a task early and keep its result so far, or a loading and keep the series so far; a
+        pending task is cancelled.
         """
         if self.state in (self.task, "paused") and self._worker:
             self._worker.stop()
@@ -637,7 +624,7 @@ class Session(QObject):
             self.cancel()
 
     def cancel(self) -> None:
-        """Give up what runs; the result of the run before it, if there is one, stays."""
+        """Cancel what runs; the result of the run before it stays."""
         self._waiting = None
         self._retire()
         if self.running and self.task == "training":
@@ -645,24 +632,24 @@ class Session(QObject):
         self._enter("idle")
 
     def forget_run(self) -> None:
-        """Show no run any more; a network that is not saved is gone."""
+        """Clear the displayed run; a network that is not saved is lost."""
         self._clear_run()
         self.finished, self.unsaved, self._trained = None, False, None
 
     def recall(self, result: RunResult) -> None:
-        """Show a run of an earlier time in the place of the last one."""
+        """Display a stored run instead of the last one."""
         self.forget_run()
         self.recalled = result
         self._select_from(result.panel)
 
     def show_prediction(self, prediction: Prediction) -> None:
-        """Show what a saved network says in the place of the last run."""
+        """Display the forecast of a saved network instead of the last run."""
         self.forget_run()
         self.predicted = prediction
         self._select_from(prediction.panel)
 
     def _select_from(self, panel: Panel) -> None:
-        """Select a series of a panel, if it is not one of them that is selected."""
+        """Select the first series of a panel, unless one of them is selected."""
         if not any(item is self.series for item in panel):
             rows = self.watchlist.rows
             self.selected = next(
@@ -671,13 +658,13 @@ class Session(QObject):
         self.list_changed.emit()
 
     def request_repaint(self) -> None:
-        """Ask for one pulse: something was changed that wants to be drawn."""
+        """Request one :attr:`frame_due`."""
         if not self._pulse.isActive():
             self._pulse.start()
 
     def close(self, timeout_ms: int = 30_000) -> bool:
-        """Give up everything and wait for all threads, so long for all of them together; True
-        when none is left.
+        """Cancel everything and wait for all threads, ``timeout_ms`` in all; True when none is
+        left.
         """
         self._soon.stop()
         self.cancel()
@@ -695,8 +682,8 @@ class Session(QObject):
         return ended
 
     def _let_go(self) -> None:
-        """Remove the training that was left at its end: a program that is closed in order has
-        asked what becomes of it.
+        """Remove the file of the finished training: in an orderly close the user has been asked
+        about it.
         """
         if self._claim is not None and self._kept is not None:
             with contextlib.suppress(OSError):
@@ -719,12 +706,12 @@ class Session(QObject):
         return worker
 
     def _watch(self) -> None:
-        """Begin to ask for events: a thread is at work."""
+        """Start polling for events of a thread."""
         self._collector.hold()
         self._pulse.start()
 
     def _begin(self, panel: Panel) -> None:
-        """Start the task that waits."""
+        """Start the pending task."""
         make, self._waiting = self._waiting, None
         assert make is not None
         assert self.task is not None
@@ -736,9 +723,7 @@ class Session(QObject):
         self._enter(self.task)
 
     def _retire(self) -> None:
-        """Let go of the worker: it may need a moment to end, but nothing of it is listened to
-        any more.
-        """
+        """Discard the worker: its thread may need a moment to end, but its events are ignored."""
         if self._worker:
             self._worker.discard()
             self._retired.add(self._worker)
@@ -746,7 +731,7 @@ class Session(QObject):
         self._let_go_of_loading()
 
     def _let_go_of_loading(self) -> Loading | None:
-        """Return the loading that was under way, which is so no longer."""
+        """Clear and return the loading that was under way."""
         loading, self.loading = self.loading, None
         if loading is not None:
             loading.deleteLater()
@@ -782,9 +767,7 @@ class Session(QObject):
         self._collector.release()
 
     def _receive(self, worker: Worker) -> bool:
-        """Take what has come, for as long as the window may stand still; True when nothing more
-        waits.
-        """
+        """Process events for at most :data:`DELIVERY_S` seconds; True when none is left."""
         end = time.monotonic() + DELIVERY_S
         while events := worker.take(_PORTION):
             self._take_in(events)
@@ -837,7 +820,7 @@ class Session(QObject):
                 pass
 
     def _progress_at(self, end: EpochEnd) -> Progress:
-        """Return how far a run is after an epoch: short epochs report nothing before their end."""
+        """Return the progress after an epoch: short epochs report none before their end."""
         eta = end.seconds / end.epoch * (end.epochs - end.epoch) if end.epoch else None
         return Progress(
             end.epoch,
@@ -852,8 +835,8 @@ class Session(QObject):
         return self.watchlist.request_for(reference) or Request(reference=reference)
 
     def _list(self, event: SeriesLoaded) -> None:
-        """Put fresh series on the list; a run whose series are gone or no longer asked for is
-        forgotten.
+        """Put loaded series on the list; a run whose series are gone or no longer asked for is
+        cleared.
         """
         asked, before = self._asked, self.row
         known = {id(item) for item in self._trained or ()}
@@ -874,9 +857,7 @@ class Session(QObject):
         self.list_changed.emit()
 
     def _list_again(self, event: SeriesLoaded) -> None:
-        """Exchange series for the same ones with more findings: nothing else changes, and what
-        is drawn stays.
-        """
+        """Replace series by the same ones with more findings, without a redraw."""
         self._put(event, "as_before", ())
         self.list_changed.emit()
 
@@ -902,7 +883,7 @@ class Session(QObject):
         self.recalled = self.predicted = None
 
     def _ended(self) -> None:
-        """Let go of every worker that has ended, after its last events; the sender may be gone
+        """Release every worker that has ended, after its last events; the sender may be gone
         already.
         """
         self._retired = {
@@ -925,13 +906,13 @@ class Session(QObject):
                 loading.loaded.emit()
 
     def _has_ended(self, worker: Worker) -> bool:
-        """Whether a worker has ended and all it had to tell is told; what is still waiting comes
-        with the next beats.
+        """Whether a worker has ended and all its events are processed; more may come with the next
+        timer events.
         """
         return worker.isFinished() and worker.wait() and self._receive(worker)
 
     def _warmed(self, failure: Failure | None) -> None:
-        """Start the run that waited for the engine, or give it up."""
+        """Start the task that waited for the engine, or cancel it."""
         if self._waiting and self.panel and not failure:
             self._begin(self.panel)
         elif self._waiting:
@@ -941,8 +922,8 @@ class Session(QObject):
         self._tell(failure)
 
     def _refuse(self, failure: Failure | None) -> None:
-        """Let the rows say why they could not be loaded; of several references those that failed
-        come onto the list, too.
+        """Show in the rows why their series could not be loaded; of several requests those that
+        failed are listed, too.
         """
         asked = self._asked
         asked.failed = failure is not None
@@ -982,6 +963,6 @@ class Session(QObject):
 
 
 def _stored(refusal: NotLoaded) -> str:
-    """Return the interval at which the price cache holds what was refused; "" where it does not."""
+    """Return the interval at which the price cache has the refused ticker; "" where it has none."""
     remedy = next((item for item in refusal.remedies if item.kind == "stored"), None)
     return str(dict(remedy.values)["interval"]) if remedy is not None else ""

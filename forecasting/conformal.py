@@ -36,7 +36,9 @@ _PRIOR_DATES, _PRIOR_SEEN = 20.0, 50.0
 
 
 class Calibration(Settings, ABC):
-    """How intervals learn from outcomes. ``name`` stands in settings, ``label`` in forms."""
+    """Calibration of prediction intervals by past outcomes (base class). ``name`` is the value of
+    the setting, ``label`` its text in forms.
+    """
 
     name: ClassVar[str]
     label: ClassVar[str]
@@ -69,15 +71,15 @@ class Calibration(Settings, ABC):
 
     @abstractmethod
     def _scores(self, seen: Scored, count: int) -> Floats:
-        """Return the normal scores to read instead of the stated ones in the last ``count``
-        forecasts, [count, H, Q].
+        """Return the normal scores at which the last ``count`` forecasts are read instead of at
+        their nominal ones, [count, H, Q].
         """
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What calibration learns from: where each outcome lay on its forecast's own curve, and when it
-    was known.
+    """Conformity scores of N forecasts: the normal score at which each outcome lies on the
+    forecast's own curve, and the date from which it was known.
 
     Attributes
     ----------
@@ -97,21 +99,21 @@ class Scored:
 
     @classmethod
     def of(cls, outcomes: Outcomes, curve: _Curve | None = None) -> Scored:
-        """Return the scores of forecasts, a hundredth or so of the numbers that the forecasts
-        are.
+        """Compute the scores of forecasts; they take about a hundredth of the memory of the
+        forecasts.
         """
         z = (curve or _Curve.of(outcomes)).scores(outcomes.y)
         return cls(outcomes.symbol, outcomes.cutoff, outcomes.ds, z, outcomes.quantiles)
 
     def take(self, rows: Ints) -> Scored:
-        """Return some of the forecasts, in the order of ``rows``."""
+        """Select forecasts, in the order of ``rows``."""
         return Scored(
             self.symbol[rows], self.cutoff[rows], self.ds[rows], self.z[rows], self.quantiles
         )
 
     @classmethod
     def joined(cls, parts: Sequence[Scored]) -> Scored:
-        """Join forecasts of the same levels and horizon."""
+        """Concatenate scores of forecasts with the same levels and horizon."""
         first, *others = ((part.quantiles, part.z.shape[1]) for part in parts)
         if any(other != first for other in others):
             raise ValueError(f"history has levels and horizon {first}, outcomes have {others[-1]}")
@@ -129,8 +131,8 @@ class Scored:
 
 
 class SplitConformal(Calibration):
-    """Quantiles of the last scores, of all series together (split conformal prediction on a moving
-    window).
+    """Split conformal prediction on a moving window: empirical quantiles of the latest scores,
+    pooled over all series.
 
     Sound while the near past resembles the future; slow in a crisis. Forecasts with fewer than
     ``least`` scores before them stay as they are.
@@ -173,8 +175,8 @@ class SplitConformal(Calibration):
 
 
 class Aci(Calibration):
-    """Adaptive conformal inference: after a miss wider, after a hit a little narrower, for each
-    band on its own.
+    """Adaptive conformal inference: widen a band after each miss and narrow it a little after each
+    hit, every band on its own.
 
     Two layers multiply the distance of a band's limits from the median. The slow one moves every
     tracked band by the difference of its misses from the stated share, so that coverage comes true
@@ -238,8 +240,8 @@ class Aci(Calibration):
         return np.sign(stated) * _stretched(np.abs(stated), knots, reach)
 
     def _tracked(self, scored: Scored, knots: Floats) -> tuple[Floats, Floats]:
-        """Return both layers, in log width, as they counted at each origin's cutoff: [N, H] and
-        [N, H, K].
+        """Return both layers of the adaptation, in log width, as they stood at each origin's
+        cutoff: [N, H] and [N, H, K].
         """
         alpha, distance = 1 - np.array(TRACKED) / 100, np.abs(scored.z)
         steps = np.arange(1, distance.shape[1] + 1)
@@ -290,14 +292,14 @@ class Aci(Calibration):
         return fast_then, slow_then
 
     def _rate(self, seen: Floats) -> Floats:
-        """Return the slow layer's rate after so many outcomes: large at first, to find its
-        level.
+        """Return the learning rate of the slow layer after ``seen`` outcomes: large at first, so that
+        it finds its level.
         """
         return np.asarray(np.maximum(self.slow, 2 / (_PRIOR_SEEN + seen)), np.float64)
 
     def _shared(self, errors: Floats, h: Ints, steps: int) -> Floats:
-        """Mix each error [n, K] with the mean of all errors of its step that became known at the
-        same time.
+        """Shrink each error [n, K] towards the mean of all errors of its step that became known at
+        the same date.
         """
         count = np.bincount(h, minlength=steps)
         mean = np.stack([np.bincount(h, e, steps) for e in errors.T], axis=1)[h] / count[h][:, None]
@@ -305,8 +307,8 @@ class Aci(Calibration):
 
 
 class _Noise:
-    """How large the errors [n, K] that a layer learns from are at each step [H], as a mean
-    square over dates, begun at ``prior`` [K].
+    """Running mean square, over dates, of the errors [n, K] that a layer learns from at each step
+    [H]; starts at the prior ``prior`` [K].
     """
 
     def __init__(self, steps: int, prior: Floats) -> None:
@@ -316,7 +318,7 @@ class _Noise:
         )
 
     def learn(self, errors: Floats, h: Ints) -> None:
-        """Take in errors [n, K] of steps h [n] that became known together."""
+        """Update with errors [n, K] of steps h [n] that became known together."""
         steps = len(self.dates)
         count = np.bincount(h, minlength=steps)[:, None]
         self.squares += np.stack(
@@ -325,7 +327,7 @@ class _Noise:
         self.dates += count > 0
 
     def beyond(self, layer: Floats, per_square: Floats) -> Floats:
-        """Return what of a layer [n, H, K] is more than noise, whose variance is ``per_square``
+        """Return the part of a layer [n, H, K] that exceeds noise, whose variance is ``per_square``
         times the mean square.
         """
         variance = per_square * self.squares / self.dates
@@ -363,7 +365,8 @@ _SUPPORT: tuple[float, ...] = (
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A predictor whose intervals are calibrated by its own past forecasts of the same panel.
+    """A predictor whose prediction intervals are calibrated by its own past forecasts of the same
+    panel.
 
     Attributes
     ----------
@@ -392,12 +395,12 @@ class Calibrated:
 
     @property
     def name(self) -> str:
-        """Name of the model within."""
+        """Name of the wrapped model."""
         return self.inner.name
 
     def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
-        """Return calibrated values in price units, [N, H, Q]; for each origin only bars up to its
-        cutoff are looked at.
+        """Predict calibrated values in price units, [N, H, Q]. Looks at bars up to the cutoff of
+        each origin only.
 
         Forecasts are made from every bar between ``start`` and the last origin, of all series, so
         that the result for an origin does not depend on which others are asked for.
@@ -414,8 +417,8 @@ class Calibrated:
     def _learned(
         self, panel: Panel, levels: tuple[float, ...], until: np.datetime64
     ) -> Scored | None:
-        """Return the scores of all forecasts from ``start`` to a date, None where there are
-        none; earlier calls' are not made again.
+        """Return the scores of all forecasts from ``start`` to a date, None where there are none;
+        scores of earlier calls are reused.
         """
         before = self._past.get(levels)
         first, kept = np.maximum(self.start, self.lookback - 1), list[Scored]()
@@ -452,7 +455,7 @@ class Calibrated:
 
 @dataclass(frozen=True, eq=False)
 class _Past:
-    """The scores of all forecasts of a panel up to a date."""
+    """Scores of all forecasts of a panel up to a date."""
 
     panel: Panel
     until: np.datetime64
@@ -461,8 +464,8 @@ class _Past:
 
 @dataclass(frozen=True)
 class _Curve:
-    """Forecasts as curves from normal scores ``x`` [Q] to values ``v`` [N, H, Q], in logs for
-    the origins ``log`` [N].
+    """Quantile forecasts as piecewise linear curves from normal scores ``x`` [Q] to values ``v``
+    [N, H, Q], in logs for the origins ``log`` [N].
     """
 
     x: Floats
@@ -498,8 +501,8 @@ class _Curve:
         return np.where(np.isfinite(y), np.where(certain, 0.0, found[:, :, 0]), np.nan)
 
     def read(self, used: Floats) -> Floats:
-        """Return the values at other normal scores, [N, H, Q]; exactly the old ones where a
-        score is the stated one.
+        """Evaluate the curves at other normal scores, [N, H, Q]; unchanged where a score is the
+        nominal one.
         """
         values = np.empty(used.shape)
         for index in range(self.x.size):
@@ -514,8 +517,8 @@ class _Curve:
 
 
 def _logged(values: Floats, log: npt.NDArray[np.bool_]) -> Floats:
-    """Return values [N, ...] with the logarithm taken where ``log`` [N]; an outcome at or below
-    0 lies far below all.
+    """Take the logarithm of values [N, ...] where ``log`` [N]; an outcome at or below 0 is mapped
+    far below all others.
     """
     taken = values.copy()
     taken[log] = np.log(np.maximum(values[log], _TINY))
@@ -539,8 +542,8 @@ def _normal_share(distance: Floats) -> Floats:
 
 
 def _stretched(x: Floats, knots: Floats, reach: Floats) -> Floats:
-    """Map distances x [Q] by the line through 0 and the points (knots [K], reach [N, H, K]), in
-    proportion beyond, [N, H, Q].
+    """Map distances x [Q] by the line through 0 and the points (knots [K], reach [N, H, K]),
+    extrapolated in proportion, [N, H, Q].
     """
     mapped = np.empty((*reach.shape[:2], x.size))
     for index, distance in enumerate(x):
@@ -555,7 +558,7 @@ def _stretched(x: Floats, knots: Floats, reach: Floats) -> Floats:
 
 
 def _in_time(scored: Scored, known: npt.NDArray[np.bool_]) -> Iterator[tuple[Ints, Ints, Ints]]:
-    """Go through the cutoffs in time order.
+    """Iterate over the cutoffs in time order.
 
     Yields, for each, the origins issued then, and origin and step of the outcomes that became known
     since the cutoff before, at or before this one.
@@ -575,8 +578,8 @@ def _in_time(scored: Scored, known: npt.NDArray[np.bool_]) -> Iterator[tuple[Int
 def _outcomes(
     inner: Predictor, panel: Panel, origins: Origins, levels: tuple[float, ...], horizon: int
 ) -> Outcomes:
-    """Forecast from each origin beside what happened; a bar that is not there yet is NaN and
-    dated in the far future.
+    """Forecast from each origin and join the outcomes; one that is not known yet is NaN and dated
+    in the far future.
     """
     ahead = origins.bar[:, None] + np.arange(1, horizon + 1)
     y, ds = np.full(ahead.shape, np.nan), np.full(ahead.shape, np.datetime64(2**62, "us"))

@@ -54,8 +54,7 @@ def judge(
     start: str = "the volatility model",
     searched: int = 0,
 ) -> Verdict:
-    """Judge a model against the best baseline on the same origins, and tell how it stands against
-    the random walk.
+    """Compare a model with the best baseline, and with the random walk, on the same origins.
 
     Parameters
     ----------
@@ -139,7 +138,7 @@ def judge(
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models on the same origins.
+    """Comparison of two models on the same origins.
 
     Attributes
     ----------
@@ -171,7 +170,7 @@ class Comparison:
 
     @property
     def result(self) -> Result:
-        """``beats`` or ``loses`` where that is certain enough and large enough, otherwise
+        """``beats`` or ``loses`` where the difference is significant and large enough, otherwise
         ``ties``.
         """
         if self.flawless and self.enough:
@@ -182,19 +181,19 @@ class Comparison:
 
     @property
     def stands_still(self) -> bool:
-        """Whether a gain comes from origins after which nothing moved: where a price stands
-        still, whoever has the narrower band is ahead.
+        """Whether the gain comes from origins after which the price did not move, where the
+        narrower band always wins.
         """
         return self.skill > 0 and self.moving is not None and self.moving.result != "beats"
 
     @property
     def enough(self) -> bool:
-        """Whether there are enough independent origins to decide anything."""
+        """Whether there are enough independent origins for a decision."""
         return self.independent >= MIN_ORIGINS
 
     @property
     def certain(self) -> bool:
-        """Whether the two are told apart, by however little."""
+        """Whether the difference is significant, however small."""
         return self.enough and (self.flawless or self.p_value < SIGNIFICANCE)
 
     def corrected(self, tries: int, rivals: int = 1) -> Comparison:
@@ -228,7 +227,7 @@ def compare(ours: Outcomes, theirs: Outcomes) -> Comparison:
 
 
 def _moves(outcomes: Outcomes) -> npt.NDArray[np.bool_]:
-    """Return after which origins a value differs from the last one before, [N]."""
+    """Return after which origins the outcome differs from the last value before, [N]."""
     change = np.abs(outcomes.y - outcomes.y0[:, None])
     return np.asarray((change > SAME * np.abs(outcomes.y)).any(axis=1))
 
@@ -236,7 +235,7 @@ def _moves(outcomes: Outcomes) -> npt.NDArray[np.bool_]:
 def _compared(
     ours: Outcomes, loss: Floats, reference: Floats, known: npt.NDArray[np.bool_]
 ) -> Comparison:
-    """Compare losses [N] of the origins that are ``known`` [N]."""
+    """Compare losses [N] on the origins that are ``known`` [N]."""
     if not known.any():
         return Comparison(math.nan, math.nan, 0, 0.0)
     mine, base = float(loss[known].mean()), float(reference[known].mean())
@@ -250,16 +249,15 @@ def _compared(
 
 
 def _overlap(outcomes: Outcomes) -> int:
-    """Return how many later origins the outcomes of one overlap with, usually; of origins with a
-    known outcome, of which there is one.
+    """Return the usual number of later origins with which an origin's outcomes overlap, among those
+    with a known outcome.
     """
     known = np.isfinite(outcomes.y).any(axis=1)
     return evidence.overlap(outcomes.cutoff[known], outcomes.ds[known, -1])
 
 
 def diebold_mariano(difference: Floats, overlap: int = 0) -> float:
-    """Two-sided p-value of the hypothesis that two forecasts are equally good (Diebold & Mariano
-    1995).
+    """Return the two-sided p-value of equal accuracy of two forecasts (Diebold & Mariano 1995).
 
     Two estimates of the variance are made and the larger p-value counts. The first sums the
     autocovariances of overlapping outcomes, with the small-sample factor of Harvey, Leybourne &
@@ -298,7 +296,7 @@ def diebold_mariano(difference: Floats, overlap: int = 0) -> float:
 
 @dataclass(frozen=True)
 class Copycat:
-    """How forecast changes go with actual changes.
+    """Correlation of forecast changes with actual changes at several lags.
 
     Attributes
     ----------
@@ -328,15 +326,15 @@ class Copycat:
 
     @property
     def is_no_copy(self) -> bool:
-        """Whether the forecast clearly does more than repeat the last value."""
+        """Whether the forecast significantly does more than repeat the last value."""
         return bool(
             self.correlations[LAGS + 1] + self.error < 0.5 or self.correlations[LAGS] > self.error
         )
 
     @property
     def is_copy(self) -> bool:
-        """Whether the forecast repeats the last value: a peak at lag 1 and next to nothing at
-        lag 0.
+        """Whether the forecast repeats the last value: the correlation peaks at lag 1 and is next
+        to nothing at lag 0.
         """
         return (
             self.lag == 1
@@ -346,7 +344,7 @@ class Copycat:
 
 
 def copycat(outcomes: Outcomes) -> Copycat | None:
-    """Tell whether the medians only repeat the last known value, one step late.
+    """Test whether the medians only repeat the last known value, one step late.
 
     Successive medians for successive origins are laid end to end and their changes correlated with
     the actual changes at lags -5 to 5; of each series on its own, then averaged over series.
@@ -372,8 +370,8 @@ def copycat(outcomes: Outcomes) -> Copycat | None:
 
 
 def _changes(outcomes: Outcomes) -> Iterator[tuple[Floats, Floats]]:
-    """Yield, for each series, changes between successive point forecasts and the actual changes,
-    by origin in time order.
+    """Yield, for each series, the changes between successive point forecasts and the actual
+    changes, by origin in time order.
     """
     step = _spacing(outcomes)
     if step is None:
@@ -389,8 +387,8 @@ def _changes(outcomes: Outcomes) -> Iterator[tuple[Floats, Floats]]:
 
 
 def _spacing(outcomes: Outcomes) -> int | None:
-    """Return the step ahead (from 0) at which most origins' outcomes are the next origins'
-    cutoffs.
+    """Return the step ahead (from 0) whose outcomes are the cutoffs of the next origins, for most
+    origins.
     """
     order = np.lexsort((outcomes.cutoff, outcomes.symbol))
     here, following = order[:-1], order[1:]
@@ -401,14 +399,14 @@ def _spacing(outcomes: Outcomes) -> int | None:
 
 
 def _lagged(forecast: Floats, actual: Floats, lag: int) -> tuple[Floats, Floats]:
-    """Return forecast changes beside the actual changes ``lag`` steps before."""
+    """Return forecast changes and the actual changes ``lag`` steps before."""
     if lag >= 0:
         return forecast[lag:], actual[: actual.size - lag]
     return forecast[:lag], actual[-lag:]
 
 
 def _losses(ours: Outcomes, theirs: Outcomes) -> tuple[Floats, Floats]:
-    """Return the loss of both models by origin in one unit, [N] each; NaN where no outcome is
+    """Return the losses of both models by origin in one unit, [N] each; NaN where no outcome is
     known.
     """
     a, b = metrics.crps_bp(ours, 1), metrics.crps_bp(theirs, 1)
@@ -420,7 +418,7 @@ def _losses(ours: Outcomes, theirs: Outcomes) -> tuple[Floats, Floats]:
 
 
 def _exact(loss: Floats, size: Floats | float) -> Floats:
-    """Return losses [N] with 0 for those that are rounding beside values of this size."""
+    """Return losses [N] with rounding errors, relative to values of this size, set to 0."""
     return np.where(loss <= _ROUNDING * np.asarray(size), 0.0, loss)
 
 
@@ -447,7 +445,7 @@ def _p(p_value: float) -> str:
 
 
 def _how(test: Comparison) -> str:
-    """Return which of the sentences on a comparison holds."""
+    """Return the key of the sentence that describes a comparison."""
     if test.skill == 0:
         return "same"
     if not test.enough:
@@ -494,7 +492,7 @@ def _origins(count: int) -> str:
 
 
 def _aside(reference: str, test: Comparison, loss: str) -> str:
-    """Return how the model stands against the random walk, where that is not the best baseline."""
+    """Return the sentence on the random walk, where that is not the best baseline."""
     if not math.isfinite(test.skill) and not test.flawless:
         return tell("no-number", model="It", reference=_label(reference))
     texts = {
@@ -507,7 +505,7 @@ def _aside(reference: str, test: Comparison, loss: str) -> str:
 
 
 def _added(test: Comparison, start: str) -> Iterator[str]:
-    """Yield what the network adds to what it starts from."""
+    """Yield the sentence on what the network adds to the forecast that it starts from."""
     if not math.isfinite(test.skill):
         return
     how = _how(test)
@@ -529,7 +527,7 @@ def _added(test: Comparison, start: str) -> Iterator[str]:
 
 
 def _gained(test: Comparison) -> Iterator[str]:
-    """Yield what the user's inputs add to the forecast that is made without them."""
+    """Yield the sentence on what the exogenous inputs add."""
     if not math.isfinite(test.skill):
         return
     how = _how(test)
@@ -556,7 +554,7 @@ def _doubts(
     tries: int,
     searched: int = 0,
 ) -> Iterator[str]:
-    """Yield what weakens the verdict."""
+    """Yield the caveats of the verdict."""
     if test.origins and not test.enough:
         worth = max(1, round(test.independent))
         bars = "1 bar" if ours.horizon == 1 else f"{ours.horizon} bars"
@@ -579,7 +577,7 @@ def _doubts(
 
 
 def broken_band(baseline: Outcomes) -> str:
-    """Return a sentence where a baseline's bands are far too wide to measure a model by, otherwise
+    """Return a sentence where the bands of a baseline are far too wide to compare with, otherwise
     "".
 
     Far too wide: its 80 % band holds at least 95 % of the outcomes and its 95 % band at least 99 %,
@@ -608,7 +606,7 @@ def _first_step(o: Outcomes) -> Outcomes:
 
 
 def _calibration(outcomes: Outcomes) -> Iterator[str]:
-    """Yield stated beside realised coverage, with what is known of their difference."""
+    """Yield nominal and empirical coverage, with the significance of their difference."""
     for level in _stated(outcomes):
         held = metrics.coverage_share(outcomes, level)
         if not math.isfinite(held.percent):
@@ -640,8 +638,8 @@ def _calibration(outcomes: Outcomes) -> Iterator[str]:
 
 
 def _stated(outcomes: Outcomes) -> list[float]:
-    """Return the central bands, in percent, that are spoken of: 80 and 95 %, or else the
-    narrowest and the widest there is.
+    """Return the central bands, in percent, that the sentences name: 80 and 95 %, or else the
+    narrowest and the widest.
     """
     levels = [
         round(200 * q - 100, 6) for q in outcomes.quantiles if q > 0.5 and _has(outcomes, 1 - q)
@@ -655,21 +653,21 @@ def _has(outcomes: Outcomes, level: float) -> bool:
 
 
 def _zero_shot(outcomes: Mapping[str, Outcomes]) -> Iterator[str]:
-    """Yield what holds for models that were trained elsewhere, where some were compared."""
+    """Yield the caveat on models that were pretrained elsewhere, where some were compared."""
     names = [model_title(name) for name in outcomes if is_zero_shot(name)]
     if names:
         yield tell("zero-shot", names=", ".join(names))
 
 
 def points_only(outcomes: Outcomes) -> bool:
-    """Tell whether there is nothing but a point forecast: the CRPS of its median is then its
-    absolute error.
+    """Return whether there is only a point forecast: the CRPS of its median is then its absolute
+    error.
     """
     return tuple(outcomes.scored_levels) == (0.5,)
 
 
 def _flat(outcomes: Outcomes, level: float) -> bool:
-    """Return whether a band has no width on most of the bars whose outcome is known."""
+    """Return whether a band has no width on most of the bars with a known outcome."""
     known = np.isfinite(outcomes.y)
     tail = (1 - level / 100) / 2
     width = (outcomes.quantile(1 - tail) - outcomes.quantile(tail))[known]
@@ -686,8 +684,8 @@ def _still(outcomes: Outcomes) -> float:
 
 
 def _direction(outcomes: Outcomes) -> Iterator[str]:
-    """Yield how often the median called the direction right, with an interval by date, and what
-    one constant call would have got.
+    """Yield the directional accuracy of the median, with an interval by date, beside that of one
+    constant call.
     """
     share = metrics.directional_share(outcomes)
     if not math.isfinite(share.percent):

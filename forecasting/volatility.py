@@ -87,8 +87,8 @@ def moves(series: PriceSeries, target: Target) -> Floats:
 
 
 def panel_moves(panel: Panel, target: Target) -> tuple[Floats, ...]:
-    """Return each series' moves, shape [T]: increments, or by how much each bar missed what past
-    seasons said one bar before.
+    """Return the moves of each series, shape [T]: increments, or the one-bar errors of the seasonal
+    forecast.
     """
     if target != "seasonal":
         return tuple(moves(s, target) for s in panel)
@@ -99,8 +99,8 @@ def panel_moves(panel: Panel, target: Target) -> tuple[Floats, ...]:
 
 
 def known_moves(panel: Panel, target: Target) -> tuple[Floats, ...]:
-    """Return the moves as of :func:`panel_moves` as they were known at each bar: spikes that
-    were over then are held, [T] a series.
+    """Return the moves as of :func:`panel_moves` as they were known at each bar, [T] a series:
+    spikes that were over by then are clipped.
     """
     if target == "seasonal":
         return panel_moves(panel, target)
@@ -108,8 +108,8 @@ def known_moves(panel: Panel, target: Target) -> tuple[Floats, ...]:
 
 
 def panel_variances(panel: Panel, target: Target) -> tuple[Floats, ...]:
-    """Return each series' variance of each bar's move, shape [T]; element t looks at bars up to
-    t only.
+    """Return the variance of each bar's move, shape [T] a series; element t looks at bars up to t
+    only.
     """
     if target != "seasonal":
         return tuple(bar_variance(s, target) for s in panel)
@@ -158,8 +158,8 @@ def bar_variance(series: PriceSeries, target: Target = "log-return") -> Floats:
 def _credible(
     ranged: Floats, squared: Floats, usable: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.bool_]:
-    """Tell which variances from ranges [T] are not far beyond the usual one and the squared
-    move; each looks back only.
+    """Return where range-based variances [T] are plausible beside the usual one and the squared
+    move; looks back only.
     """
     logs = np.log(np.maximum(np.where(usable, ranged, squared), FLOOR))
     # Logs are shifted to be positive, as the mean asks; one wrong bar moves their mean by little.
@@ -174,8 +174,8 @@ def _floor(series: PriceSeries, target: Target) -> Floats:
 
 
 def still_bars(variance: Floats, floor: Floats) -> npt.NDArray[np.bool_]:
-    """Tell which bars are part of a time in which the price stood still: at least 22 bars in a row
-    without any move.
+    """Return which bars belong to a standstill of the price: at least 22 bars in a row without a
+    move.
 
     Parameters
     ----------
@@ -199,13 +199,13 @@ def still_bars(variance: Floats, floor: Floats) -> npt.NDArray[np.bool_]:
 
 
 def _runs(chosen: npt.NDArray[np.bool_]) -> Ints:
-    """Return first bar and end of each run of bars that are True, [N, 2]."""
+    """Return first bar and end of each run of True, [N, 2]."""
     edges = np.diff(np.concatenate([[0], chosen.astype(np.int8), [0]]))
     return np.flatnonzero(edges).reshape(-1, 2)
 
 
 def clear_bars(series: PriceSeries, target: Target, known: int) -> Ints:
-    """Return how many bars after each of the first ``known`` are clear of a standstill, shape
+    """Return how many bars after each of the first ``known`` bars are free of a standstill, shape
     [known].
 
     A move of h bars from bar t is one of a time of trading where element t is at least h; it is -1
@@ -224,7 +224,7 @@ def clear_bars(series: PriceSeries, target: Target, known: int) -> Ints:
 
 
 def ewma(values: Floats, decay: float) -> Floats:
-    """Return the exponentially weighted mean of what was seen so far, shape [T].
+    """Return the exponentially weighted moving average up to each bar, shape [T].
 
     The weights of a bar k bars back are ``decay**k``, normalised from the first bar on, so that
     early values are not drawn to an arbitrary start.
@@ -238,8 +238,8 @@ def _total_weight(bars: int, decay: float) -> Floats:
 
 
 def _decayed_sum(values: Floats, decay: float) -> Floats:
-    """Return the sum of what was seen so far, weighted by ``decay**k``, [T]: each pass doubles how
-    far back it reaches.
+    """Return the sum of past values weighted by ``decay**k``, [T], by repeated doubling of the
+    reach.
 
     The filter of scipy does the same, and imports its statistics first, which takes a second.
     """
@@ -251,8 +251,8 @@ def _decayed_sum(values: Floats, decay: float) -> Floats:
 
 
 def trailing_mean(values: Floats, bars: int) -> Floats:
-    """Return the mean of the last ``bars`` positive values at each bar (of those there are, at
-    first), shape [T].
+    """Return the mean of the last ``bars`` positive values at each bar (of fewer at the start),
+    shape [T].
     """
     total = np.cumsum(values)
     out = total.copy()
@@ -264,8 +264,8 @@ def trailing_mean(values: Floats, bars: int) -> Floats:
 
 
 def smoothed_steps(table: Floats) -> Floats:
-    """Average each step's row of [H, ...] with those of similar h, so that bands of neighbouring
-    steps do not jump.
+    """Smooth the rows of [H, ...] over neighbouring steps, so that intervals do not jump from one
+    step to the next.
     """
     total = np.concatenate([np.zeros((1, *table.shape[1:])), np.cumsum(table, axis=0)])
     steps = np.arange(1, len(table) + 1)
@@ -316,8 +316,8 @@ class Har:
     fitted: Floats | None = None
 
     def checked(self) -> Har:
-        """Return itself; raises ValueError for coefficients that are not those of the
-        regressors, such as those of an older program.
+        """Return itself; raise ValueError where the coefficients do not match the regressors, as
+        those of an older version.
         """
         needed = len(HAR_BARS) + len(_EWMA) + self.pooled + 1
         if self.coefficients.ndim != 2 or len(self.coefficients) != needed:
@@ -400,8 +400,8 @@ class Har:
         return tuple(np.exp(x @ weights[:, :steps]) for x in designs)
 
     def scale_of(self, panel: Panel, index: int) -> Floats:
-        """Return the scale of one series of a panel, shape [T, H], as :meth:`scale` has it; what
-        all series together tell is worked out once a panel.
+        """Return the scale of one series of a panel, shape [T, H], as :meth:`scale` does; what
+        depends on the whole panel is computed once.
         """
         if self.target == "seasonal":
             return self.scale(panel)[index]
@@ -421,8 +421,8 @@ _markets: WeakKeyDictionary[Panel, dict[Target, list[Floats]]] = WeakKeyDictiona
 
 @dataclass
 class _Sums:
-    """Sums over the series of what least squares needs, so that all their rows need not be side by
-    side.
+    """Normal equations of least squares, summed over series, so that their rows are never in memory
+    together.
 
     ``gram`` [P, P], ``cross`` [P, steps], the number of rows, and the least and largest regressors
     [P].
@@ -436,11 +436,11 @@ class _Sums:
 
     @property
     def varies(self) -> bool:
-        """Whether any regressor has more than one value, as those of moving prices have."""
+        """Whether any regressor varies, as those of moving prices do."""
         return bool((self.most > self.least + 1e-9).any())
 
     def add(self, rows: Floats, answers: Floats) -> None:
-        """Add the rows [N, P] and answers [N, steps] of a series."""
+        """Add the rows [N, P] and responses [N, steps] of a series."""
         if not len(rows):
             return
         self.gram += rows.T @ rows
@@ -453,7 +453,7 @@ class _Sums:
 def _normal_equations(
     panel: Panel, insample: Sequence[int], target: Target, designs: Sequence[Floats], steps: Ints
 ) -> _Sums:
-    """Sum up the regression of the log variance of the next steps, on the first ``insample[s]``
+    """Accumulate the regression of the log variance of the next steps on the first ``insample[s]``
     bars of each series.
     """
     width = designs[0].shape[1]
@@ -479,8 +479,8 @@ def _normal_equations(
 
 
 def _hold_within(table: Floats, least: Floats, most: Floats) -> Floats:
-    """Move log variances [T, P] far outside the fitted ones to where those begin, in place; return
-    how far each row was moved, [T].
+    """Clip log variances [T, P] to the fitted range, in place; return by how much each row was
+    moved, [T].
 
     A row whose variances are all below is moved up as a whole, one whose mean of 22 bars is above
     is moved down: scaled so, the forecast is that of a calmer or wilder series. What is still below
@@ -496,9 +496,7 @@ def _hold_within(table: Floats, least: Floats, most: Floats) -> Floats:
 
 
 def _misses(move: Floats, scale: Floats) -> Floats:
-    """Return the log of how large moves were beside their scale, a mean over the last 250 bars,
-    shape [T].
-    """
+    """Return the log of the mean ratio of moves to their scale over the last 250 bars, [T]."""
     known = np.concatenate([scale[:1], scale[:-1]])
     ratio = np.minimum(np.abs(move) / known, _CRASH) + 1e-3
     # The first bars' mean is drawn to that of a normal, until there is something to average.
@@ -517,7 +515,7 @@ def _steps(horizon: int) -> Ints:
 
 
 def _constant(regressors: int, horizon: int) -> Floats:
-    """Return coefficients that take the EWMA of squared moves as the variance at every step."""
+    """Return coefficients under which the variance at every step is the EWMA of squared moves."""
     coefficients = np.zeros((regressors, horizon))
     coefficients[len(HAR_BARS)] = 1.0
     return coefficients
@@ -530,8 +528,8 @@ def _regressors(
     room: int = 0,
     market: Sequence[Floats] | None = None,
 ) -> list[Floats]:
-    """Return the regressors of each series, [T, P], behind them ``room`` for further columns;
-    spikes are held where known. ``market`` as of :meth:`Har.log_scale`.
+    """Return the regressors of each series, [T, P], with ``room`` more columns behind them; known
+    spikes are clipped. ``market`` as of :meth:`Har.log_scale`.
     """
     own, ends = len(HAR_BARS) + len(_EWMA), np.cumsum([len(s) for s in panel])
     # One block for all: many small ones would leave holes where they were.
@@ -575,8 +573,8 @@ def market_variance(panel: Panel, target: Target) -> list[Floats]:
 
 
 def _own_regressors(variance: Floats, move: Floats, floor: Floats) -> Floats:
-    """Return the regressors that are a series' own, [T, P], from variance, move and least
-    variance of each bar, [T] each.
+    """Return the regressors of one series, [T, P], from variance, move and least variance of each
+    bar, [T] each.
     """
     squared = np.maximum(move**2, floor)
     squared[0] = variance[0]

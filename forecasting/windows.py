@@ -127,8 +127,8 @@ def split_panel(panel: Panel, task: TaskConfig, test_start: np.datetime64 | None
 def _fitting(
     panel: Panel, task: TaskConfig, test_start: np.datetime64 | None
 ) -> tuple[Remedy, ...]:
-    """Return the remedy with lookback, horizon and parts that suit the dates of a panel; none where
-    nothing does.
+    """Return the remedy with lookback, horizon and parts that fit the dates of a panel; none where
+    nothing fits.
 
     The horizon stays where a tenth of the dates hold it, and the lookback where a
     fifth of them do; the parts have their usual shares. What still does not fit is halved.
@@ -153,7 +153,7 @@ def _fitting(
 
 
 def _split(panel: Panel, task: TaskConfig, test_start: np.datetime64 | None) -> Split:
-    """Split a panel, parameters and errors as of :func:`split_panel`; the errors have no
+    """Split a panel; parameters and errors as of :func:`split_panel`, but the errors carry no
     remedies.
     """
     dates: Dates = np.unique(np.concatenate([s.ds for s in panel]))
@@ -215,8 +215,8 @@ def _origins(pieces: list[tuple[int, Any]]) -> Origins:
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """All that is fitted besides the network: volatility, feature scales, the baseline's
-    distribution.
+    """Everything that is fitted besides the network: volatility model, scales of features,
+    quantiles of the baseline.
 
     Attributes
     ----------
@@ -266,7 +266,7 @@ class Scaling:
         base: Base = "usual",
     ) -> Scaling:
         """Fit on the first ``insample[s]`` bars of each series; no later bar is looked at. Spikes
-        that were over by then are held.
+        that were over by then are clipped.
 
         Raises
         ------
@@ -296,7 +296,7 @@ class Scaling:
         inputs: InputConfig,
         base: Base,
     ) -> Scaling:
-        """Fit volatility and baseline alone."""
+        """Fit volatility and baseline only."""
         target, season = _resolved(panel, task, insample)
         if base == "smoothed" and target == "seasonal":
             target = resolve_target(panel, "auto")
@@ -331,8 +331,8 @@ class Scaling:
         return replace(draft, quantiles=_baseline_quantiles(panel, usable, scales, lines, starts))
 
     def refit(self, panel: Panel, insample: Sequence[int], task: TaskConfig) -> Scaling:
-        """Fit volatility and baseline anew on more bars, keeping target, season and feature
-        scales, with which the network was trained.
+        """Refit volatility and baseline on more bars; target, season and feature scales stay those
+        that the network was trained with.
         """
         season = self.season if self.season != "none" else "auto"
         same = task.model_copy(update={"target": self.target, "season": season})
@@ -341,7 +341,9 @@ class Scaling:
 
     @property
     def adds_up(self) -> bool:
-        """Whether moves are measured from bar to bar, so that those of several bars add up."""
+        """Whether moves are increments from bar to bar, so that a move over several bars is their
+        sum.
+        """
         return (
             self.base == "usual"
             and self.target in ("log-return", "difference")
@@ -350,22 +352,24 @@ class Scaling:
 
     @property
     def moves_target(self) -> Target:
-        """What the moves of single bars are, which the network reads and volatility is made of."""
+        """The target of single-bar moves, which the network reads and the volatility model is
+        fitted to.
+        """
         return "difference" if self.target == "level" else self.target
 
     def plain(self, panel: Panel) -> Panel:
-        """Return the panel as it is learned from: its season taken off, unless moves are
-        measured from past seasons.
+        """Return the deseasonalised panel that is learned from; unchanged where moves are measured
+        from past seasons.
         """
         return panel if self.target == "seasonal" else deseasonalised(panel, self.season)
 
     def lines(self, panel: Panel) -> tuple[Floats, ...]:
-        """Return what is forecast, [T] a series: logs of the closes, or the closes."""
+        """Return the path that is forecast, [T] a series: logs of the closes, or the closes."""
         return tuple(path(s, self.moves_target) for s in panel)
 
     def starts(self, panel: Panel, horizon: int) -> tuple[Floats, ...] | None:
-        """Return from where the move of each bar ahead is measured, [T, H] a series; None where
-        that is the last bar, for all of them.
+        """Return the value from which the move of each bar ahead is measured, [T, H] a series; None
+        where that is the last bar for all of them.
 
         Row t looks at bars up to t, and at the dates of those that are due.
         """
@@ -406,8 +410,8 @@ class Scaling:
         return [(x, weights) for x in regressors]
 
     def next_scales(self, scales: Sequence[tuple[Floats, Floats]]) -> list[Floats] | None:
-        """Return the volatility of the next bar, [T] a series, from what :meth:`log_scale` gave;
-        None where that is no volatility.
+        """Return the volatility of the next bar, [T] a series, from the result of
+        :meth:`log_scale`; None where the scale is no volatility.
         """
         if self.base == "smoothed" or self.target == "level":
             return None
@@ -416,8 +420,8 @@ class Scaling:
     def tables(
         self, panel: Panel, volatility: Sequence[Floats] | None = None
     ) -> tuple[Floats, ...]:
-        """Return the features as they are before scaling, [T, C] a series; of a level also how
-        far it is from its mean, in its spread.
+        """Return the unscaled features, [T, C] a series; for the target ``level`` also the distance
+        of the level from its mean, in standard deviations.
 
         Parameters
         ----------
@@ -441,8 +445,8 @@ class Scaling:
         )
 
     def baseline(self, levels: Floats) -> Floats:
-        """Return baseline quantiles of the scaled move at any levels, shape [H, Q], linear
-        between and beyond the kept ones.
+        """Return baseline quantiles of the scaled move at any levels, shape [H, Q]: linear between
+        the stored levels, and beyond them.
         """
         normal = _normal(LEVELS)
         wanted = _normal(np.asarray(levels, np.float64))
@@ -455,7 +459,7 @@ class Scaling:
         return out
 
     def arrays(self) -> dict[str, Floats]:
-        """Return what is kept in a model file, by name."""
+        """Return the arrays that are stored in a model file, by name."""
         found = {
             "scaling.har": self.har.coefficients,
             "scaling.mean": self.mean,
@@ -485,7 +489,7 @@ class Scaling:
     def from_arrays(
         cls, arrays: Mapping[str, npt.NDArray[Any]], target: LearnedTarget, kind: Mapping[str, Any]
     ) -> Scaling:
-        """Build what :meth:`arrays` and :attr:`kind` gave."""
+        """Build from the results of :meth:`arrays` and :attr:`kind`."""
         moves: Target = "difference" if target == "level" else target
         fitted = arrays.get("scaling.har_fitted")
         har = Har(
@@ -509,8 +513,8 @@ class Scaling:
         return made.checked()
 
     def checked(self) -> Scaling:
-        """Return itself; raises ValueError for numbers that no fit gives, such as those of a
-        stranger's file.
+        """Return itself; raise ValueError for values that no fit gives, as in a file from
+        elsewhere.
         """
         if self.target not in get_args(LearnedTarget) or self.season not in get_args(Season):
             raise ValueError(f"target is {self.target!r} and season {self.season!r}")
@@ -553,9 +557,7 @@ class Scaling:
 def _resolved(
     panel: Panel, task: TaskConfig, insample: Sequence[int]
 ) -> tuple[LearnedTarget, Season]:
-    """Choose what is learned, and what season is taken off: with one that is an amount,
-    differences are learned.
-    """
+    """Choose target and season: with an additive season, differences are the target."""
     season: Season = (
         task.season if task.season == "additive" or task.season == "multiplicative" else "none"
     )
@@ -569,8 +571,8 @@ def _resolved(
 
 
 def _around(y: Floats, bars: int) -> tuple[Floats, Floats]:
-    """Return mean and deviation of the last bars up to each, [T]; the deviation at least a
-    thousandth of the size of what was seen.
+    """Return trailing mean and standard deviation at each bar, [T]; the deviation is at least a
+    thousandth of the size of the values so far.
     """
     import pandas as pd
 
@@ -581,8 +583,8 @@ def _around(y: Floats, bars: int) -> tuple[Floats, Floats]:
 
 
 def _error_size(line: Floats, said: Floats) -> Floats:
-    """Return the log of how large the one-bar errors of forecasts [T, H] of a path [T] lately
-    were, [T]; looks back only.
+    """Return the log of the recent size of the one-bar errors of forecasts [T, H] of a path [T],
+    shape [T]; looks back only.
     """
     errors = np.zeros_like(line)
     errors[1:] = line[1:] - said[:-1, 0]
@@ -620,7 +622,7 @@ def _baseline_quantiles(
     lines: Sequence[Floats],
     starts: Sequence[Floats] | None,
 ) -> Floats:
-    """Return quantiles [H, K] of the known moves over their scale.
+    """Return quantiles [H, K] of the known moves divided by their scale.
 
     Filtered historical simulation (Barone-Adesi, Giannopoulos and Vosper 1999). Drift and skew are
     shrunk by their own uncertainty. Where few independent moves are known the sample's quantiles
@@ -674,8 +676,8 @@ def _baseline_quantiles(
 def _usable(
     series: PriceSeries, target: LearnedTarget, moves: Target, known: int, least: int
 ) -> Ints:
-    """Return how many bars ahead moves from each of the first ``known`` bars tell of the baseline's
-    distribution, [known]; 0 for none.
+    """Return how many bars ahead the moves from each of the first ``known`` bars count for the
+    baseline, [known]; 0 for none.
 
     Bars before ``least`` and while the volatility's averages fill tell nothing, nor does a price
     that stood still.
@@ -686,8 +688,8 @@ def _usable(
 
 
 def _without_luck(body: Floats, z: Floats, dates: Ints, independent: float, most: float) -> Floats:
-    """Return quantiles [K] of mean 0 whose median is no farther from 0 than is sure, and at most
-    ``most``.
+    """Return quantiles [K] with mean 0 whose median is shrunk to what is significant, and is at
+    most ``most``.
 
     The distance between the median and the mean of ``z`` is shrunk as its mean is. The difference
     is taken off as a cosine over the levels: the mean and the width of the distribution stay.
@@ -708,7 +710,7 @@ def _without_luck(body: Floats, z: Floats, dates: Ints, independent: float, most
 
 
 def _shrunk(value: float, pulls: Floats, dates: Ints, independent: float) -> float:
-    """Return a statistic times ``1 - doubt / t^2``, 0 where that is negative; t is its ratio to its
+    """Shrink a statistic by the factor ``1 - doubt / t^2`` (at least 0); t is its ratio to its
     standard error.
 
     The shrinkage of James and Stein (1961), whose doubt is 1. Of noise a third of its variance is
@@ -738,9 +740,7 @@ def _shrunk(value: float, pulls: Floats, dates: Ints, independent: float) -> flo
 
 
 def _by_date(values: Floats, dates: Ints) -> Floats:
-    """Return the mean of the values of each date that there is, in order of time; dates are
-    numbered.
-    """
+    """Return the mean of the values of each date, in time order; dates are given by number."""
     count = np.bincount(dates)
     there = count > 0
     return np.asarray(np.bincount(dates, values)[there] / count[there], np.float64)
@@ -753,7 +753,7 @@ def _days(panel: Panel) -> list[Ints]:
 
 
 class CovariateBatch(NamedTuple):
-    """The user's inputs of B forecasts.
+    """Exogenous inputs of B forecasts.
 
     Attributes
     ----------
@@ -824,15 +824,15 @@ class Windows:
             self._add_covariates(scaling.covariates)
 
     def _overlapping(self, table: Tensor) -> Tensor:
-        """Return a table's windows: row k begins at row k of the table, the same memory read as
-        overlapping rows.
+        """Return the windows of a table as a strided view: window k begins at row k and shares its
+        memory.
         """
         begins, width = max(0, len(table) - self.input_size + 1), int(table.shape[1])
         return table.as_strided((begins, self.input_size * width), (width, 1))
 
     def _add_covariates(self, fitted: Covariates) -> None:
-        """Put the user's inputs beside the table: those known at each bar, those known ahead of
-        it, and those of the whole series.
+        """Add exogenous inputs to the table: historic ones by bar, future ones by bar ahead, static
+        ones by series.
         """
         check_carried(self.panel, fitted.specs)
 
@@ -852,8 +852,8 @@ class Windows:
         )
 
     def covariates(self, rows: Tensor) -> CovariateBatch:
-        """Return the user's inputs of forecasts from the rows [B]; only what was known at the
-        rows' bars is looked at.
+        """Return the exogenous inputs of forecasts from the rows [B]; looks only at what was known
+        at those bars.
         """
         window = self._exog_windows.index_select(0, rows + (1 - self.input_size)).view(
             len(rows), self.input_size, self._exog.shape[1]
@@ -862,8 +862,8 @@ class Windows:
         return CovariateBatch(window, ahead, self._stat[rows])
 
     def _scaled(self, volatility: Sequence[Floats] | None) -> npt.NDArray[np.float32]:
-        """Return the table's rows; with a column for the number of the series where there are
-        embeddings.
+        """Return the scaled rows of the table; with a column for the index of the series where
+        there are embeddings.
         """
         scaling = self.scaling
         found = np.empty((self.starts[-1], len(scaling.mean) + bool(scaling.symbols)), np.float32)
@@ -882,7 +882,7 @@ class Windows:
         return found
 
     def _check_finite(self) -> None:
-        """Refuse a series whose numbers are beyond what a network reckons with, naming it."""
+        """Refuse a series whose values overflow float32, naming it."""
         for tensor in (self.table, self.regressors, self.move):
             bad = ~tensor.isfinite()
             if bad.any():
@@ -897,8 +897,8 @@ class Windows:
 
     @property
     def inputs(self) -> int:
-        """Return the number of columns of the table, C: features, and the number of the series
-        where it has an embedding.
+        """Number of columns of the table, C: features, and the index of the series where it has an
+        embedding.
         """
         return int(self.table.shape[1])
 
@@ -915,7 +915,7 @@ class Windows:
         )
 
     def known_ahead(self, rows: Tensor) -> Tensor | None:
-        """Return what the calendar says of each bar ahead, and its mean over the bars up to there,
+        """Return the calendar features of each bar ahead, and their mean over the bars up to there,
         shape [..., H, 2 F].
 
         None where no calendar is read. Looks at dates only, and at those that are due, not those
@@ -940,7 +940,7 @@ class Windows:
         return torch.exp(total)
 
     def target(self, rows: Tensor) -> Tensor:
-        """Return what happened: the next h-bar moves over their scale, shape [B, H]; looks at
+        """Return the targets: the next h-bar moves divided by their scale, shape [B, H]. Looks at
         bars after the cutoff.
         """
         ahead = rows[:, None] + self._ahead
@@ -952,9 +952,7 @@ class Windows:
         return moved / self.scale(rows)
 
     def values(self, origins: Origins, moved: Floats) -> Floats:
-        """Turn h-bar moves [N, H, Q] from each origin into values (price units), shape [N, H,
-        Q].
-        """
+        """Convert h-bar moves [N, H, Q] from each origin to values in price units."""
         out, logs = np.empty_like(moved), self.scaling.target == "log-return"
         for index, mine, bars in origins.by_series():
             check_cancelled()
@@ -974,8 +972,8 @@ class Windows:
 
 
 def _numbered(table: Floats, series: PriceSeries, symbols: Sequence[str]) -> Floats:
-    """Add a column with the number of the series among those that have an embedding; an unknown
-    one gets the number after the last.
+    """Append a column with the index of the series among those with an embedding; an unknown series
+    gets the index after the last.
     """
     if not symbols:
         return table
@@ -984,7 +982,7 @@ def _numbered(table: Floats, series: PriceSeries, symbols: Sequence[str]) -> Flo
 
 
 def check_lookback(panel: Panel, origins: Origins, input_size: int) -> None:
-    """Refuse origins that have fewer bars behind them than the lookback, naming the series."""
+    """Refuse origins with fewer bars before them than the lookback, naming the series."""
     short = origins.bar < input_size - 1
     if short.any():
         worst = int(np.argmax(short))

@@ -39,7 +39,7 @@ from forecasting.series import Floats
 
 @dataclass(frozen=True)
 class Frame:
-    """What an artist needs to know of a pane: its size, what range it shows, and how it looks.
+    """Geometry and look of a pane that an artist paints with: size, visible range, theme.
 
     All painting is in logical pixels from the top left corner of the pane, so that line widths and
     text come out alike on screen, in an image of 300 dpi and on paper.
@@ -85,7 +85,9 @@ class Frame:
         return (np.asarray(x, np.float64) - self.x[0]) * self.bar_width
 
     def py(self, value: Floats) -> Floats:
-        """Return the pixel rows of values; what a logarithm cannot show lies far below."""
+        """Return the pixel rows of values; values without a logarithm lie far below a logarithmic
+        axis.
+        """
         y = np.asarray(value, np.float64)
         if self.log:
             y = np.log10(np.maximum(y, 1e-300))
@@ -104,7 +106,7 @@ class Frame:
         return self._crisp(pixels) if crisp else pixels
 
     def row(self, y: float, crisp: bool = False) -> float:
-        """Return the pixel row of one place of the axis (a logarithm where ``log``)."""
+        """Return the pixel row of one coordinate of the axis (a logarithm where ``log``)."""
         pixels = self.height - (y - self.y[0]) * self.height / (self.y[1] - self.y[0])
         return self._crisp(pixels) if crisp else pixels
 
@@ -112,8 +114,8 @@ class Frame:
         return float(self.snap(np.array([pixels]))[0])
 
     def snap(self, pixels: Floats) -> Floats:
-        """Return pixel positions moved to the centre of a device pixel, for crisp upright lines;
-        vector devices need none.
+        """Align pixel positions to the centre of a device pixel, for crisp upright lines; vector
+        devices need none.
         """
         if self.scale <= 0:
             return pixels
@@ -123,15 +125,15 @@ class Frame:
 
 
 class Artist(Protocol):
-    """Something that paints one thing on a pane."""
+    """Interface of what paints one thing on a pane."""
 
     def paint(self, painter: QPainter, frame: Frame) -> None:
-        """Paint; the painter's state may be left changed."""
+        """Paint; the state of the painter need not be restored."""
         ...
 
 
 class Canvas(QGraphicsItem):
-    """The item of the scene that lets the artists of a pane paint, in order."""
+    """Scene item that calls the artists of a pane in order."""
 
     def __init__(self, pane: Pane) -> None:
         super().__init__(pane)
@@ -143,14 +145,14 @@ class Canvas(QGraphicsItem):
         return QRectF(0, 0, self._pane.width(), self._pane.height())
 
     def resized(self) -> None:
-        """Tell the scene that the rectangle changes."""
+        """Announce to the scene that the bounding rectangle changes."""
         self.prepareGeometryChange()
 
     def paint(
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
     ) -> None:
-        """Let the artists paint; an exception here would end the process, so it is kept for the
-        chart to raise.
+        """Call the artists. An exception in ``paint`` would end the process: it is stored, and the
+        chart raises it later.
         """
         vector = painter.paintEngine().type() not in (
             painter.paintEngine().Type.Raster,
@@ -171,7 +173,7 @@ class Canvas(QGraphicsItem):
 
 
 class Pane(pg.ViewBox):  # type: ignore[misc]
-    """One plot: its visible range, its artists, and what the mouse does.
+    """One plot: visible range, artists and mouse interaction.
 
     The wheel zooms x at the cursor, dragging pans; over an axis both act on that axis. Ranges are
     only asked for by signals: the chart decides, so that y can follow the visible bars.
@@ -201,11 +203,11 @@ class Pane(pg.ViewBox):  # type: ignore[misc]
         self.sigRangeChanged.connect(self.repaint)
 
     def repaint(self) -> None:
-        """Paint again at the next turn of the event loop."""
+        """Schedule a repaint for the next turn of the event loop."""
         self._canvas.update()
 
     def frame(self, scale: float = 1.0, on_screen: bool = False) -> Frame:
-        """Return the present frame."""
+        """Return the current frame."""
         (x0, x1), (y0, y1) = self.viewRange()
         x_ticks = self.x_axis.ticks() if self.x_axis is not None and self.x_axis.isVisible() else ()
         y_ticks = self.y_axis.ticks() if self.y_axis is not None and self.y_axis.isVisible() else ()
@@ -270,7 +272,7 @@ class Pane(pg.ViewBox):  # type: ignore[misc]
 
 
 class Grid:
-    """Thin lines at the marks of both axes."""
+    """Grid lines at the ticks of both axes."""
 
     def paint(self, painter: QPainter, frame: Frame) -> None:
         """Paint the lines."""
@@ -284,7 +286,7 @@ class Grid:
 
 
 class Divider:
-    """A thin line between a pane and the one above it."""
+    """Thin line between a pane and the one above it."""
 
     def paint(self, painter: QPainter, frame: Frame) -> None:
         """Paint the line."""
@@ -293,7 +295,7 @@ class Divider:
 
 
 class PaintedPlot(QWidget):
-    """A plot of its own kind, painted whole by :meth:`paint_plot`."""
+    """Widget that paints its plot whole, by :meth:`paint_plot`."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -305,30 +307,30 @@ class PaintedPlot(QWidget):
         self.update()
 
     def refresh(self) -> None:
-        """Paint again."""
+        """Repaint."""
         self.update()
 
     def paintEvent(self, _event: object) -> None:
-        """Paint the plot on its ground."""
+        """Paint background and plot."""
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor(self._theme.surface))
         self.paint_plot(painter, QRectF(self.rect()), self._theme)
         painter.end()
 
     def paint_plot(self, painter: QPainter, rect: QRectF, theme: Theme, font_px: int = 0) -> None:
-        """Paint into a rectangle in a theme, without a ground of its own."""
+        """Paint into a rectangle in a theme, without a background."""
         raise NotImplementedError
 
 
 class EmptyText:
-    """What a chart says while there is nothing to show: the next step for the user."""
+    """Text of a chart without data: the next step for the user."""
 
     def __init__(self, title: str, hint: str = "") -> None:
         self.title, self.hint = title, hint
         self.visible = True
 
     def paint(self, painter: QPainter, frame: Frame) -> None:
-        """Write the text in the middle."""
+        """Paint the text in the middle."""
         if not self.visible:
             return
         font = QFont(frame.font)
@@ -358,7 +360,7 @@ class EmptyText:
 
 
 class _View(pg.GraphicsView):  # type: ignore[misc]
-    """The widget around the scene; says when the pointer leaves it."""
+    """Graphics view of the chart; reports when the pointer leaves it."""
 
     left = Signal()
     painted = Signal()
@@ -369,18 +371,18 @@ class _View(pg.GraphicsView):  # type: ignore[misc]
         self.setMinimumSize(120, 60)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the scene, then say so."""
+        """Paint the scene, then report faults of the artists."""
         super().paintEvent(event)
         self.painted.emit()
 
     def leaveEvent(self, event: QEvent) -> None:
-        """Tell the chart."""
+        """Report that the pointer has left."""
         super().leaveEvent(event)
         self.left.emit()
 
 
 class Chart(QWidget):
-    """Base of the charts: a scene of panes, a theme, and painting only when asked.
+    """Base of the charts: panes in a scene, a theme, repaint on demand.
 
     ``show_...`` methods of the charts store what they are given and mark the chart dirty;
     :meth:`refresh` does the work.
@@ -412,11 +414,11 @@ class Chart(QWidget):
         self._font.setPixelSize(max(9, round(QFontInfo(self._font).pixelSize() * 0.92)))
 
     def summary(self) -> str:
-        """Return what the chart shows in one or two sentences, for those who cannot see it."""
+        """Return what the chart shows in one or two sentences, for screen readers."""
         raise NotImplementedError
 
     def refresh(self) -> None:
-        """Bring what is stored onto the screen, if anything changed since the last time."""
+        """Update the screen where the data has changed since the last call."""
         if not self._dirty:
             return
         self._dirty = self._told = False
@@ -425,15 +427,15 @@ class Chart(QWidget):
         self.repaint_panes()
 
     def _update_scene(self) -> None:
-        """Bring what is stored into axes, ranges and artists."""
+        """Update axes, ranges and artists from the data."""
         raise NotImplementedError
 
     def mark_dirty(self) -> None:
-        """Ask for a repaint at the next :meth:`refresh`."""
+        """Request an update at the next :meth:`refresh`."""
         self._dirty = True
 
     def repaint_panes(self) -> None:
-        """Repaint panes and axes at the next turn of the event loop."""
+        """Schedule a repaint of panes and axes for the next turn of the event loop."""
         for pane in self._panes:
             pane.repaint()
             if pane.y_axis is not None:
@@ -442,13 +444,13 @@ class Chart(QWidget):
                 pane.x_axis.update()
 
     def set_theme(self, theme: Theme) -> None:
-        """Take other colours."""
+        """Take the colours of a theme."""
         self.theme = theme
         self._apply_look()
         self.mark_dirty()
 
     def _apply_look(self) -> None:
-        """Hand theme and font to the parts."""
+        """Apply theme and font to all parts."""
         self._view.setBackground(QColor(self.theme.surface))
         colors = self._view.palette()
         colors.setColor(QPalette.ColorRole.Base, QColor(self.theme.surface))
@@ -461,7 +463,7 @@ class Chart(QWidget):
                     axis.faults = self._faults
 
     def lay_out(self, width: float, height: float) -> None:
-        """Give the scene a size without showing the widget: what exports do."""
+        """Resize the scene without showing the widget, for exports."""
         self.resize(round(width), round(height))
         self._view.resize(round(width), round(height))
         self._view.resizeEvent(None)
@@ -471,7 +473,7 @@ class Chart(QWidget):
         self._grid.layout.activate()
 
     def draw(self, painter: QPainter, target: QRectF) -> None:
-        """Paint the scene into a rectangle of any painter: the one path of all pictures."""
+        """Paint the scene into a rectangle of any painter; all exported pictures come from here."""
         self._faults.clear()
         scene = self._view.scene()
         scene.prepareForPaint()
@@ -482,8 +484,8 @@ class Chart(QWidget):
             raise self._faults[0]
 
     def paint_plot(self, painter: QPainter, rect: QRectF, theme: Theme, font_px: int = 0) -> None:
-        """Paint what is shown into a rectangle, laid out anew for its size; the chart on screen is
-        the same afterwards.
+        """Paint the chart into a rectangle, laid out for its size; the chart on screen is unchanged
+        afterwards.
 
         Parameters
         ----------
@@ -515,7 +517,7 @@ class Chart(QWidget):
             self.refresh()
 
     def table(self) -> Columns:
-        """Return the numbers that are drawn, by columns of one length; empty while nothing is."""
+        """Return the numbers that are drawn, by columns of equal length; empty without data."""
         return {}
 
     def _look(self, theme: Theme, font_px: int) -> None:
@@ -524,25 +526,23 @@ class Chart(QWidget):
         self._apply_look()
 
     def _hold_view(self) -> Callable[[], None]:
-        """Keep what is in view although the size changes; return what ends that."""
+        """Freeze the visible range while the size changes; return the function that ends that."""
         return lambda: None
 
     def _painted(self) -> None:
-        """Tell of a fault in painting once, from the event loop, until the chart shows something
-        else.
-        """
+        """Report a fault of painting once, from the event loop, until the data changes."""
         if self._faults and not self._told:
             self._told = True
             QTimer.singleShot(0, self, self._tell)
 
     def _tell(self) -> None:
-        """Raise the fault where the program's hook for exceptions sees it."""
+        """Raise the fault where the program's exception hook sees it."""
         error = self._faults[0]
         self._faults.clear()
         raise error
 
     def focusInEvent(self, event: QFocusEvent) -> None:
-        """Show the focus when it came by keyboard."""
+        """Show the focus frame when the focus came by keyboard."""
         self._focus_mark = event.reason() not in (
             Qt.FocusReason.MouseFocusReason,
             Qt.FocusReason.ActiveWindowFocusReason,
@@ -550,12 +550,12 @@ class Chart(QWidget):
         self.update()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        """Hide the focus."""
+        """Hide the focus frame."""
         self._focus_mark = False
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the ground and the frame of the focus."""
+        """Paint background and focus frame."""
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor(self.theme.surface))
         if self._focus_mark:
@@ -564,4 +564,4 @@ class Chart(QWidget):
         painter.end()
 
     def _pointer_left(self) -> None:
-        """Hide what follows the pointer."""
+        """Hide crosshair and readout."""
