@@ -292,8 +292,8 @@ class Aci(Calibration):
         return fast_then, slow_then
 
     def _rate(self, seen: Floats) -> Floats:
-        """Return the learning rate of the slow layer after ``seen`` outcomes: large at first, so that
-        it finds its level.
+        """Return the learning rate of the slow layer after ``seen`` outcomes: large at first, so
+        that it finds its level.
         """
         return np.asarray(np.maximum(self.slow, 2 / (_PRIOR_SEEN + seen)), np.float64)
 
