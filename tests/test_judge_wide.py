@@ -191,3 +191,25 @@ def test_a_forecast_of_the_next_bar_is_not_read_as_one_of_its_row(
     assert model.own.y[index, 0] == pytest.approx(Y[TARGETS[-1]])
     assert model.verdict.outcome != "beats"
     assert "next_bar" in {item.code for item in found.findings}
+
+
+def test_limits_that_stand_there_twice_are_read_once(tmp_path: Path) -> None:
+    low, high = Y[TARGETS - 1] * 0.98, Y[TARGETS - 1] * 1.02
+    table = {
+        "forecast_timestamp": days(TARGETS),
+        "forecast_value": Y[TARGETS - 1],
+        "standard_error": np.ones(TARGETS.size),
+        "confidence_level": np.full(TARGETS.size, 0.9),
+        "prediction_interval_lower_bound": low,
+        "prediction_interval_upper_bound": high,
+        "confidence_interval_lower_bound": low,
+        "confidence_interval_upper_bound": high,
+    }
+    path = tmp_path / "bigquery.csv"
+    pd.DataFrame(table).to_csv(path, index=False)
+    (model,) = judged(path, horizon=1).models.values()
+    assert model.own.quantiles == (0.05, 0.5, 0.95)
+    table["confidence_interval_lower_bound"] = low * 0.9
+    pd.DataFrame(table).to_csv(path, index=False)
+    with pytest.raises(CandlecastError, match="Several columns may be"):
+        judged(path, horizon=1)

@@ -607,6 +607,19 @@ def _usual_level(table: _Table, indices: Sequence[int]) -> float:
     )
 
 
+def _pass_over_copies(table: _Table) -> None:
+    """Leave a limit or quantile out that stands in the table twice, number for number, under two
+    names, as BigQuery ML writes confidence beside prediction intervals.
+    """
+    known: dict[tuple[str, float], int] = {}
+    for column in table.roles:
+        if column.role != "quantile" or column.index in table.settled:
+            continue
+        first = known.setdefault((column.model, column.level), column.index)
+        if first != column.index and _same(table, [first, column.index]):
+            table.give(column.index, "unused")
+
+
 def _check(table: _Table) -> None:
     """Refuse a table without forecasts, or with two columns for the same thing; tell which
     columns are not used.
@@ -665,5 +678,6 @@ _STAGES = (
     _assign_truth,
     _assign_models,
     _assign_bands,
+    _pass_over_copies,
     _check,
 )
