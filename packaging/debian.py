@@ -44,8 +44,9 @@ def package(bundle: Path, work: Path, out: Path, version: str, *, quick: bool) -
     (control / "control").write_text(_control(root, version, architecture), encoding="utf-8")
     _set_modes(root)
     target = out / f"candlecast_{version}_{architecture}.deb"
-    level = ("-Zzstd", "-z3") if quick else ("-Zxz", "-z6")
-    words = ["dpkg-deb", "--root-owner-group", *level, "--build", str(root), str(target)]
+    # Unpacked in a fifth of the time that xz takes; every dpkg beside a C library as new knows it.
+    level = "-z3" if quick else "-z12"
+    words = ["dpkg-deb", "--root-owner-group", "-Zzstd", level, "--build", str(root), str(target)]
     subprocess.run(words, check=True)
     return target
 
