@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,20 @@ class Sentence:
     when: str
     example: Mapping[str, str]
 
-    @property
+    @cached_property
+    def _parts(self) -> list[str]:
+        return re.split(r"\{\w+\}", self.text)
+
+    @cached_property
     def pattern(self) -> re.Pattern[str]:
         """Match every sentence made of the template."""
-        parts = re.split(r"\{\w+\}", self.text)
-        return re.compile("(.*)".join(map(re.escape, parts)))
+        return re.compile("(.*)".join(map(re.escape, self._parts)))
+
+    def made(self, text: str) -> bool:
+        """Tell whether a sentence was made of the template; its pattern is compiled only where all
+        words of the template stand in the sentence.
+        """
+        return all(part in text for part in self._parts) and bool(self.pattern.fullmatch(text))
 
 
 _JUDGED = {
@@ -771,9 +781,7 @@ def tell(name: str, **fields: object) -> str:
 
 def recognised(text: str) -> str:
     """Return the name of the template that a sentence was made of; "" where there is none."""
-    return next(
-        (name for name, sentence in SENTENCES.items() if sentence.pattern.fullmatch(text)), ""
-    )
+    return next((name for name, sentence in SENTENCES.items() if sentence.made(text)), "")
 
 
 def percent(share: float) -> str:

@@ -16,6 +16,7 @@ from app.features.evaluation.days import JUMPS, nearest_residual, outside, worst
 from app.features.evaluation.details import detail_of
 from app.features.evaluation.evaluation_view import EvaluationView
 from app.features.evaluation.panel import ResultsPanel
+from app.features.evaluation.summary_page import SummaryPage
 from forecasting.baselines import NO_NETWORK
 from forecasting.events import BacktestFinished, NetworkAdds, RunInfo, Verdict
 from forecasting.metrics import residuals, score
@@ -249,3 +250,13 @@ def test_rules_are_traded_when_the_tab_is_seen(qtbot: Any, tmp_path: Any) -> Non
     tab.show_fault("X has values that are not above zero.", "Leave it out.")
     assert tab.judged is None
     assert "above zero" in tab.text
+
+
+def test_all_numbers_are_seen_where_there_is_little_room(qtbot: Any) -> None:
+    page = SummaryPage()
+    qtbot.addWidget(page)
+    page.resize(709, 208)  # of a window of 1024 x 700
+    page.show_summary(summarise(verdict(), SCORES, freq="1D"), "Two epochs in 2 s.")
+    page.show()
+    for tile in page.tiles:
+        assert tile.visibleRegion().boundingRect() == tile.rect()

@@ -789,7 +789,7 @@ class Workbench(QObject):
         }
         if state == "idle":
             self._status.rest(self.tr("Ready") if self.session.panel else "")
-            self.running.show_run()
+            self.running.show_end()
             if self._closing:
                 QTimer.singleShot(0, self._close_after_run)
             return

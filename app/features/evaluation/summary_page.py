@@ -1,4 +1,4 @@
-"""The first page of a judgement: a sentence without jargon, three reasons, four numbers and one
+"""The first page of a judgement: a sentence without jargon, four numbers, three reasons and one
 picture of what happened.
 """
 
@@ -29,7 +29,7 @@ from forecasting.series import Outcomes
 from forecasting.summary import TERMS, KeyNumber, Standing, Summary
 
 #: Width in pixels from which the four numbers stand in one row.
-_WIDE = 920
+_WIDE = 560
 
 
 def _tr(text: str) -> str:
@@ -117,7 +117,7 @@ def color_of(standing: Standing, theme: Theme) -> str:
 
 
 class SummaryPage(QWidget):
-    """Reasons and numbers at the left, what happened at the right.
+    """Numbers in a row, below them the reasons at the left, what happened at the right.
 
     Attributes
     ----------
@@ -145,8 +145,14 @@ class SummaryPage(QWidget):
                 "Click a day, or choose it with the arrow keys and Enter, to see it in the chart."
             )
         )
-        columns = QHBoxLayout(self)
-        columns.setContentsMargins(0, 2, 0, 6)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 2, 0, 6)
+        whole.setSpacing(6)
+        self._grid = QGridLayout()
+        self._grid.setSpacing(6)
+        self._across(2)
+        whole.addLayout(self._grid)
+        columns = QHBoxLayout()
         columns.setSpacing(10)
         columns.addWidget(self._left(), 3)
         right = QVBoxLayout()
@@ -154,6 +160,7 @@ class SummaryPage(QWidget):
         right.addWidget(self._caption)
         right.addWidget(self.chart, 1)
         columns.addLayout(right, 2)
+        whole.addLayout(columns, 1)
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -226,12 +233,8 @@ class SummaryPage(QWidget):
         rows = QVBoxLayout(inside)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(5)
-        self._grid = grid = QGridLayout()
-        grid.setSpacing(6)
-        self._across(2)
         for label in self._reasons:
             rows.addWidget(label)
-        rows.addLayout(grid)
         rows.addWidget(self._foot)
         rows.addStretch(1)
         scroll = QScrollArea()
@@ -239,7 +242,7 @@ class SummaryPage(QWidget):
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setAccessibleName(self.tr("Reasons and numbers"))
+        scroll.setAccessibleName(self.tr("Reasons"))
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         return scroll
 

@@ -251,7 +251,9 @@ class OddsController(FeatureController):
             self._show_nothing()
             return
         looked_at = (
-            self._dock.isVisible() or self._pending is not None or bool(self.kept.of(series.symbol))
+            not self._panel.visibleRegion().isEmpty()
+            or self._pending is not None
+            or bool(self.kept.of(series.symbol))
         )
         want = (series, self._forecast())
         if self._mine() is not None:

@@ -92,6 +92,7 @@ class SearchController(FeatureController):
         self._session.frame_due.connect(self._draw)
         context.presets.docks["search"].visibilityChanged.connect(lambda _on: self._look())
         self._show_state()
+        self._look()
 
     @property
     def live(self) -> bool:

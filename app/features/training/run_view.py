@@ -18,7 +18,14 @@ from app.features.training.panel import TrainingPanel
 from app.layout_presets import LayoutPresets
 from app.session import Session
 from app.training_history import NOTED, TrainingHistory
-from forecasting.events import Diagnosis, ForecastMade, GradientByLag, Progress, SplitMade
+from forecasting.events import (
+    Diagnosis,
+    ForecastMade,
+    GradientByLag,
+    Progress,
+    RunResult,
+    SplitMade,
+)
 from forecasting.series import Forecast
 
 #: Throttle of live repaints, in seconds: more frequent ones only slow the training down.
@@ -56,6 +63,7 @@ class RunView(QObject):
         self._epochs_shown = 0
         self._forecast_shown: ForecastMade | None = None
         self._memory_shown: GradientByLag | None = None
+        self._due = self._armed = False
         self._training.scrubber.moved.connect(self._scrubbed)
         self._training.view_changed.connect(session.request_repaint)
         self._loss_pace, self._forecast_pace = Pace(_LOSS_S), Pace(_FORECAST_S)
@@ -102,6 +110,13 @@ class RunView(QObject):
         """Bring the results to the front."""
         self._presets.follow("judge")
 
+    def show_end(self) -> None:
+        """Show what has ended, and its results with the next frame: a window that fills all at
+        once would not answer meanwhile.
+        """
+        self._due, self._armed = self._session.result is not None, False
+        self.show_run()
+
     def show_run(self) -> None:
         """Show all that is known of the run at hand, or else of the last one that has finished."""
         session, live = self._session, self.live
@@ -113,10 +128,8 @@ class RunView(QObject):
         self._chart.show_split(split if own else None)
         self._show_moments()
         self._show_forecast()
-        self._chart.show_outcomes(
-            next(iter(result.outcomes.values()), None) if result and own else None
-        )
-        self._results.show_result(result, predicted=session.predicted is not None)
+        if not self._due:
+            self._show_judged(result)
         self._training.show_split(split)
         self._training.show_steps(session.seen.steps)
         self._training.show_history(history)
@@ -134,6 +147,23 @@ class RunView(QObject):
             self.show_progress(session.progress)
         session.request_repaint()
 
+    def _show_judged(self, result: RunResult | None) -> None:
+        """Show results, and past forecasts in the chart."""
+        session, own = self._session, self._session.shown_is_trained
+        self._chart.show_outcomes(
+            next(iter(result.outcomes.values()), None) if result and own else None
+        )
+        self._results.show_result(result, predicted=session.predicted is not None)
+
+    def _show_what_is_due(self) -> None:
+        """Fill the results in the frame after the one in which the training has ended."""
+        if self._due and self._armed:
+            self._due = self._armed = False
+            self._show_judged(None if self.live else self._session.result)
+        elif self._due:
+            self._armed = True
+        self._session.request_repaint()
+
     def _named(self, words: str) -> str:
         """Return words on the run; with its series in front while another one is on the chart."""
         panel = self._session.run_panel
@@ -146,6 +176,8 @@ class RunView(QObject):
     def draw(self) -> None:
         """Take over what has changed since the last drawing, as often as it is worth it."""
         session = self._session
+        if self._due:
+            self._show_what_is_due()
         if self.live and len(session.history) != self._epochs_shown and self._loss_pace.due():
             self._epochs_shown = len(session.history)
             self._training.show_steps(session.watched.steps)
