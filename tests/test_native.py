@@ -21,9 +21,12 @@ from forecasting.config import ModelConfig, RunConfig
 from forecasting.errors import ConfigError
 from forecasting.jobs.engine import run_versions
 from forecasting.models import Ensemble, native_pass
+from forecasting.models.heads import QuantileHead
 from forecasting.native import build
 from forecasting.series import Origins, Panel, PriceSeries
 from forecasting.training import Fitted, TrainedNetwork, fit
+from forecasting.training.gradients import clip_gradients
+from forecasting.training.objective import Pinball
 from forecasting.windows import split_panel
 
 needs_kernel = pytest.mark.skipif(
@@ -54,6 +57,20 @@ def processor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         load = native.load
         monkeypatch.setattr(native, "load", lambda kind="f32": load(kind, "plain"))
     return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    """Let the next test read the environment anew."""
+    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(native.VARIABLE, raising=False)
+        native_pass.read_setting()
+
+
+def choose(monkeypatch: pytest.MonkeyPatch, choice: str) -> None:
+    monkeypatch.setenv(native.VARIABLE, choice)
+    native_pass.read_setting()
 
 
 def weights_of(cell: Any) -> native_pass.Weights:
@@ -171,6 +188,53 @@ def test_weights_that_change_before_the_way_back_are_refused() -> None:
         last.sum().backward()
 
 
+def head_and_loss(steps: int, members: int) -> list[torch.Tensor]:
+    """Return outputs, losses and gradients of a head and the pinball loss."""
+    torch.manual_seed(steps)
+    head = QuantileHead(7, steps)
+    for parameter in head.parameters():
+        nn.init.normal_(parameter)
+    state = torch.randn(members, 13, 7, requires_grad=True)
+    levels = torch.tensor([0.01, 0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.975, 0.99])
+    baseline = torch.randn(steps, 10).sort(dim=1).values
+    shapes = head(state)
+    losses = Pinball(levels, baseline, baseline[:, 4].clone())(shapes, torch.randn(13, steps))
+    weighed = (losses * torch.linspace(1, 2, losses.numel()).view(losses.shape)).sum()
+    found = [shapes, losses, *torch.autograd.grad(weighed, [state, *head.parameters()])]
+    return [x.detach() for x in found]
+
+
+@needs_kernel
+@pytest.mark.parametrize(("steps", "members"), [(1, 1), (5, 1), (20, 3)])
+def test_head_and_loss_are_torchs(
+    steps: int, members: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for choice in ("off", "on"):
+        choose(monkeypatch, choice)
+        found.append(head_and_loss(steps, members))
+    for ours, theirs in zip(found[1], found[0], strict=True):
+        assert ours.shape == theirs.shape
+        assert float((ours - theirs).abs().max()) <= 3e-6 * float(theirs.abs().max())
+
+
+@needs_kernel
+@pytest.mark.parametrize("limit", [0.0, 0.5, 100.0])
+def test_gradients_are_clipped_as_torch_clips_them(
+    limit: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    start = [torch.randn(5, 3), torch.randn(7)]
+    config = RunConfig().changed(clip_norm=limit).train
+    found = []
+    for choice in ("off", "on"):
+        choose(monkeypatch, choice)
+        gradients = [x.clone() for x in start]
+        *norms, parts = clip_gradients(gradients, config, members=2)
+        found.append(torch.cat([torch.stack(norms), parts, *(x.flatten() for x in gradients)]))
+    torch.testing.assert_close(found[1], found[0], rtol=1e-5, atol=1e-7)
+
+
 @needs_kernel
 @pytest.mark.parametrize(
     "options",
@@ -195,7 +259,7 @@ def test_networks_give_the_same_with_and_without(
         nn.init.uniform_(parameter, -0.4, 0.4)
     found = []
     for choice in ("off", "on"):
-        monkeypatch.setenv(native.VARIABLE, choice)
+        choose(monkeypatch, choice)
         network.zero_grad()
         shapes = network(torch.linspace(-2, 2, 18 * 20 * 3).sin().view(18, 20, 3))
         shapes.square().sum().backward()

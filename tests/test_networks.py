@@ -289,7 +289,7 @@ def test_a_fused_pass_gives_what_torch_gives(
     )
 
     def run() -> tuple[torch.Tensor, torch.Tensor]:
-        outputs, (state,) = layer.run(read, (start,))
+        outputs, (state,) = layer.run_torch(read, (start,))
         return outputs, state
 
     assert layer.fuses(read)
@@ -310,7 +310,7 @@ def test_a_fused_pass_gives_what_torch_gives(
         assert all(torch.equal(a, b) for a, b in zip(found[0], found[2], strict=True)), (
             "not the same numbers every time"
         )
-    torch.testing.assert_close(layer.run(read, None)[0], layer.cell(read)[0], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(layer.run_torch(read, None)[0], layer.cell(read)[0], atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", LAYERS)

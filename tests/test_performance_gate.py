@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from forecasting import native
 from forecasting.config import RunConfig
 from forecasting.events import EpochEnd, Event
 from forecasting.series import Panel, PriceSeries
@@ -23,6 +24,8 @@ from forecasting.windows import split_panel
 #: What each network makes in one step (32 windows of 60 bars): calls of Python and C functions,
 #: operations, and tensors with memory.
 TODAY = {"rnn": (586, 1380, 111), "lstm": (253, 421, 117), "gru": (973, 3052, 115)}
+#: The same through the native kernel, whatever the network.
+NATIVE = (544, 195, 42)
 #: Room for another Python or torch; a loop over bars that was not there, or a second look at each
 #: step, takes more.
 ROOM = 1.15
@@ -79,8 +82,18 @@ def calls_of(step: Step) -> int:
     return count
 
 
+@pytest.fixture(params=["off", "on"])
+def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Compute by torch, and by the native kernel where there is one."""
+    chosen = str(request.param)
+    if chosen == "on" and isinstance(native.load(), str):
+        pytest.skip(f"no native kernel: {native.load()}")
+    monkeypatch.setenv(native.VARIABLE, chosen)
+    return chosen
+
+
 @pytest.mark.parametrize("model", TODAY)
-def test_a_step_makes_no_more_calls_and_tensors_than_it_did(model: str) -> None:
+def test_a_step_makes_no_more_calls_and_tensors_than_it_did(kernel: str, model: str) -> None:
     step = Step(model)
     for _ in range(2):  # what is made once is made by now
         step()
@@ -93,7 +106,10 @@ def test_a_step_makes_no_more_calls_and_tensors_than_it_did(model: str) -> None:
     allocated = sum(event.self_cpu_memory_usage > 0 for event in events)
     found = (calls, sum(event.name.startswith("aten::") for event in events), allocated)
     for name, now, then in zip(
-        ("calls", "operations", "tensors allocated"), found, TODAY[model], strict=True
+        ("calls", "operations", "tensors allocated"),
+        found,
+        TODAY[model] if kernel == "off" else NATIVE,
+        strict=True,
     ):
         assert now <= ROOM * then, (
             f"A step of {model} makes {now} {name}; it made {then}. All: {found}"
@@ -103,6 +119,7 @@ def test_a_step_makes_no_more_calls_and_tensors_than_it_did(model: str) -> None:
 def test_the_gate_tells_one_more_operation_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     from forecasting.models import fused
 
+    monkeypatch.setenv(native.VARIABLE, "off")
     honest = fused.state_buffer
 
     def wasteful(start: torch.Tensor, length: int) -> torch.Tensor:
@@ -112,7 +129,7 @@ def test_the_gate_tells_one_more_operation_a_bar(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(fused, "state_buffer", wasteful)
     with pytest.raises(AssertionError, match="A step of rnn makes"):
-        test_a_step_makes_no_more_calls_and_tensors_than_it_did("rnn")
+        test_a_step_makes_no_more_calls_and_tensors_than_it_did("off", "rnn")
 
 
 def of_the_compiler(work: Callable[[], object]) -> set[str]:

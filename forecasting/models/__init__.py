@@ -16,6 +16,7 @@ from forecasting.models.decoding import Decoder, accumulate_steps, mirrored_sign
 from forecasting.models.encoder import Encoder
 from forecasting.models.heads import KnownAhead, QuantileHead
 from forecasting.models.input_layers import CausalConv, Embedding
+from forecasting.models.native_pass import read_setting
 
 
 class Network(nn.Module):
@@ -198,6 +199,7 @@ class Ensemble(nn.Module):
         ahead: int = 0,
     ) -> None:
         super().__init__()
+        read_setting()
         self.members = nn.ModuleList(
             Network(config, inputs, horizon, input_size, symbols) for _ in range(config.members)
         )

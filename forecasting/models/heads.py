@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from forecasting.models.native_outputs import native_head
+from forecasting.models.native_pass import computes
+
 #: Farthest that the head can move the median (in units of the scale) and the log scale of either
 #: side: whatever the weights, the forecast stays finite.
 _FARTHEST, _WIDEST = 4.0, 1.5
@@ -56,6 +59,8 @@ class QuantileHead(nn.Module):
 
     def forward(self, state: Tensor) -> Tensor:
         """Map states [..., width] to shift, left and right log scale, [..., H, 3]."""
+        if computes(state):
+            return native_head(state, self.residual, self.basis, self.gain, self.farthest)
         free = self.residual(state).view(*state.shape[:-1], 3, -1) @ self.basis
         return self.farthest * torch.tanh(free.transpose(-1, -2) * self.gain)
 

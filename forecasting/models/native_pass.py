@@ -79,16 +79,40 @@ def in_use() -> str:
     return "torch" if reason or isinstance(kernel, str) else f"native ({kernel.processor})"
 
 
+_is_on: bool | None = None
+
+
+def read_setting() -> None:
+    """Read what the environment chooses, for all networks of this process; building one does so.
+
+    Raises
+    ------
+    ConfigError
+        As :func:`in_use` does.
+    """
+    global _is_on
+    _is_on = in_use() != "torch"
+
+
+def computes(tensor: Tensor) -> bool:
+    """Return whether the kernel computes with a tensor: on a CPU, in float32, unless a graph is
+    being traced.
+    """
+    if tensor.dtype is not torch.float32 or not tensor.is_cpu:
+        return False
+    if _is_on is None:
+        read_setting()
+    return bool(_is_on) and torch._C._get_tracing_state() is None
+
+
 def applies(read: Tensor, weight: Tensor) -> bool:
     """Return whether the kernel computes bars [B, L, C] with recurrent weights [G * hidden,
-    hidden]: on a CPU, in float32, unless a graph is being exported.
+    hidden].
     """
-    if read.dtype != torch.float32 or weight.dtype != torch.float32 or not read.numel():
+    if not computes(read) or weight.dtype != read.dtype or not read.numel():
         return False
-    if read.device.type != "cpu" or torch.onnx.is_in_onnx_export():
-        return False
-    kind = in_use()
-    return kind != "torch" and weight.shape[1] <= _MOST_HIDDEN[kind[len("native (") : -1]]
+    kernel = native.load()
+    return not isinstance(kernel, str) and weight.shape[1] <= _MOST_HIDDEN[kernel.processor]
 
 
 def native_pass(
@@ -248,10 +272,11 @@ class _Pass:
 
     def _weight_gradients(self) -> list[Tensor]:
         """Run backwards; threads sum up gradients of their own, which are added in order."""
-        calls, parts = [], []
+        calls: list[native.Pass] = []
+        parts: list[list[Tensor]] = []
         for _ in range(self._threads()):
             zeros = [torch.zeros_like(x) for x in self.weights]
-            call = native.Pass.from_buffer_copy(self.arguments)
+            call = native.Pass.from_buffer_copy(self.arguments) if calls else self.arguments
             call.d_W, call.d_U, call.d_b, call.d_c = (x.data_ptr() for x in zeros)
             calls.append(call)
             parts.append(zeros)
@@ -278,19 +303,25 @@ class _Pass:
         for number, call in enumerate(calls):
             call.first_tile = self.tiles * number // count
             call.end_tile = self.tiles * (number + 1) // count
-        codes = [0] * count
-
-        def work(number: int) -> None:
-            codes[number] = function(ctypes.byref(calls[number]))
-
-        others = [threading.Thread(target=work, args=(number,)) for number in range(1, count)]
-        for thread in others:
-            thread.start()
-        work(0)
-        for thread in others:
-            thread.join()
+        codes = [function(ctypes.byref(calls[0]))] if count == 1 else _in_threads(function, calls)
         if any(codes):
             raise MemoryError("out of memory: there is no room for a recurrent pass")
+
+
+def _in_threads(function: Callable[..., int], calls: list[native.Pass]) -> list[int]:
+    """Run each call in a thread of its own, the first in this one; return what they return."""
+    codes = [0] * len(calls)
+
+    def work(number: int) -> None:
+        codes[number] = function(ctypes.byref(calls[number]))
+
+    others = [threading.Thread(target=work, args=(number,)) for number in range(1, len(calls))]
+    for thread in others:
+        thread.start()
+    work(0)
+    for thread in others:
+        thread.join()
+    return codes
 
 
 def _pointer(tensor: Tensor | None) -> int | None:

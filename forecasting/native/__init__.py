@@ -11,11 +11,24 @@ from forecasting.native.library import (
     CHOICES,
     KINDS,
     VARIABLE,
+    HeadPass,
     Kernel,
     Pass,
+    PinballPass,
     Precision,
     choice,
     load,
 )
 
-__all__ = ["CHOICES", "KINDS", "VARIABLE", "Kernel", "Pass", "Precision", "choice", "load"]
+__all__ = [
+    "CHOICES",
+    "KINDS",
+    "VARIABLE",
+    "HeadPass",
+    "Kernel",
+    "Pass",
+    "PinballPass",
+    "Precision",
+    "choice",
+    "load",
+]

@@ -1,4 +1,4 @@
-/* LSTM, GRU and plain RNN over whole windows, forwards and backwards.
+/* LSTM, GRU and plain RNN over whole windows, forwards and backwards; and the head and the loss.
 
    Compiled once for each kind of processor; ISA ends the names of the functions. Lanes of vectors are
    windows of a batch. A tile, V vectors of windows, goes through all bars by itself: its states stay
@@ -56,11 +56,13 @@ INLINE void restore_denormals(unsigned before) {
 
 #if DOUBLES
 #define REAL double
+#define EXP exp
 #define INTEGER int64_t
 #define LANES (BYTES / 8)
 #define PUBLIC(x) JOIN(x, f64, ISA)
 #else
 #define REAL float
+#define EXP expf
 #define INTEGER int32_t
 #define LANES (BYTES / 4)
 #define PUBLIC(x) JOIN(x, f32, ISA)
@@ -73,3 +75,4 @@ INLINE void restore_denormals(unsigned before) {
 #include "steps.h"
 #include "gradients.h"
 #include "passes.h"
+#include "outputs.h"

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from forecasting.errors import ConfigError
 from forecasting.native import build
@@ -43,6 +43,29 @@ class Pass(ctypes.Structure):
     )
 
 
+class HeadPass(ctypes.Structure):
+    """One pass of the head; the fields are those of ``outputs.h``."""
+
+    _fields_ = (
+        *(
+            (name, ctypes.c_void_p)
+            for name in ("state", "weight", "bias", "basis", "gain", "farthest")
+        ),
+        *((name, ctypes.c_void_p) for name in ("out", "d_out", "d_state", "d_weight", "d_bias")),
+        *((name, ctypes.c_int64) for name in ("N", "K", "D", "steps")),
+    )
+
+
+class PinballPass(ctypes.Structure):
+    """One pinball loss; the fields are those of ``outputs.h``."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("out", "target", "baseline", "median", "levels")),
+        *((name, ctypes.c_void_p) for name in ("losses", "slopes")),
+        *((name, ctypes.c_int64) for name in ("N", "T", "steps", "Q", "count")),
+    )
+
+
 @dataclass(frozen=True)
 class Kernel:
     """The functions of the library for one precision.
@@ -55,6 +78,12 @@ class Kernel:
         Run tiles of a pass; return 0, or 1 where there is no memory.
     tile_size : callable
         Return the numbers that a tile's record takes.
+    activations : callable
+        Compute sigmoid and tanh of numbers.
+    head_forward, head_backward, pinball : callable
+        Compute the head and the loss.
+    clip : callable
+        Hold the norm of gradients below a limit.
     tile_width : int
         Windows of a tile.
     """
@@ -64,6 +93,10 @@ class Kernel:
     backward: Callable[..., int]
     tile_size: Callable[..., int]
     activations: Callable[..., None]
+    head_forward: Callable[..., None]
+    head_backward: Callable[..., None]
+    pinball: Callable[..., None]
+    clip: Callable[..., None]
     tile_width: int
 
 
@@ -106,19 +139,25 @@ def load(precision: Precision = "f32", processor: str = "") -> Kernel | str:
 
 
 def _bound(library: ctypes.CDLL, precision: Precision, processor: str) -> Kernel:
-    found = {
-        name: getattr(library, f"{name}_{precision}_{processor}")
-        for name in ("forward", "backward", "tile_size", "tile_width", "activations")
+    arguments: dict[str, tuple[Any, ...]] = {
+        "forward": (ctypes.POINTER(Pass),),
+        "backward": (ctypes.POINTER(Pass),),
+        "tile_size": (ctypes.POINTER(Pass),),
+        "tile_width": (),
+        "activations": (ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p),
+        "head_forward": (ctypes.POINTER(HeadPass),),
+        "head_backward": (ctypes.POINTER(HeadPass),),
+        "pinball": (ctypes.POINTER(PinballPass),),
+        "clip": (
+            *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64),
+            *(ctypes.c_double, ctypes.c_double, ctypes.c_void_p),
+        ),
     }
-    for name in ("forward", "backward", "tile_size"):
-        found[name].argtypes = (ctypes.POINTER(Pass),)
-    for name in ("tile_size", "tile_width"):
-        found[name].restype = ctypes.c_int64
-    found["activations"].argtypes = (
-        ctypes.c_void_p,
-        ctypes.c_int64,
-        ctypes.c_void_p,
-        ctypes.c_void_p,
-    )
-    found["activations"].restype = None
+    results: dict[str, Any] = {"forward": ctypes.c_int, "backward": ctypes.c_int}
+    results |= dict.fromkeys(("tile_size", "tile_width"), ctypes.c_int64)
+    found: dict[str, Any] = {}
+    for name, kinds in arguments.items():
+        function = getattr(library, f"{name}_{precision}_{processor}")
+        function.argtypes, function.restype = kinds, results.get(name)
+        found[name] = function
     return Kernel(processor, **{**found, "tile_width": found["tile_width"]()})

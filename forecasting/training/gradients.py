@@ -13,6 +13,8 @@ from torch import Tensor
 from forecasting.config import TrainConfig
 from forecasting.events import GradientByLag
 from forecasting.models import Ensemble, Network
+from forecasting.models.native_outputs import native_clip
+from forecasting.models.native_pass import computes
 from forecasting.training.hardware import is_out_of_memory
 
 #: Lags that a probe shows at most, windows it looks at, seconds between two looks, and the share of
@@ -41,9 +43,14 @@ def clip_gradients(
     parts : Tensor, shape [P]
         Norm of each gradient before clipping.
     """
+    limit = config.clip_norm if config.clip != "off" else 0.0
+    usual = config.clip == "norm" or not limit
+    if usual and computes(gradients[0]) and all(g.is_contiguous() for g in gradients):
+        found = native_clip(gradients, limit, members)
+        before, after, held = found[-3:].unbind()
+        return before, after, held, found[:-3]
     parts = torch.stack(torch._foreach_norm(gradients))
     before = _norm(parts, members)
-    limit = config.clip_norm if config.clip != "off" else 0.0
     if not limit:
         return before, before, torch.zeros_like(before), parts
     if config.clip == "norm":
