@@ -149,8 +149,8 @@ class WindowTargets(Objective):
         self._known: Tensor | None = None
         if len(self.rows) * self.horizon <= _MOST_KNOWN:
             self._known = windows.target(self.rows)
-            self._place = torch.zeros(len(windows.table), dtype=torch.int64, device=windows.device)
-            self._place[self.rows] = torch.arange(len(self.rows), device=windows.device)
+            self._index = torch.zeros(len(windows.table), dtype=torch.int64, device=windows.device)
+            self._index[self.rows] = torch.arange(len(self.rows), device=windows.device)
 
     def forward(self, network: Ensemble, batch: Tensor) -> Tensor:
         """Return forecasts, [M, B, H, 3]."""
@@ -165,7 +165,7 @@ class WindowTargets(Objective):
         """Return the moves up to each step, [B, H]."""
         if self._known is None:
             return self.windows.target(batch), None
-        return self._known[self._place[batch]], None
+        return self._known[self._index[batch]], None
 
 
 class TeacherForced(Objective):
