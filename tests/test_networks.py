@@ -310,7 +310,9 @@ def test_a_fused_pass_gives_what_torch_gives(
         assert all(torch.equal(a, b) for a, b in zip(found[0], found[2], strict=True)), (
             "not the same numbers every time"
         )
-    torch.testing.assert_close(layer.run_torch(read, None)[0], layer.cell(read)[0], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        layer.run_torch(read, None)[0], layer.cell(read)[0], atol=1e-5, rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", LAYERS)
