@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,9 +18,6 @@ from forecasting.corporate_events import event_kind
 from forecasting.errors import CandlecastError, DataError, SourceError
 from forecasting.exog import ExogSpec
 from forecasting.series import Dates, ExogColumn, Panel, PriceSeries
-
-if TYPE_CHECKING:
-    pass
 
 _DAY_US = 86_400_000_000
 _DAY = np.timedelta64(1, "D")
