@@ -122,7 +122,7 @@ def test_a_client_asks_for_odds_a_judgement_and_the_journal(tmp_path: Path) -> N
         assert item["base_rate"], name
     assert found["portfolio"]["result"]["weights"] == {"sp500": 0.7, "nasdaq": 0.3}
     assert 0.5 < found["portfolio"]["base_rate"]["rises"] < 0.7
-    assert len(found["search"]["result"]["trials"]) == 2
+    assert len(found["search"]["result"]["trials"]) == 3, "the defaults, and two more"
     odds = found["odds"]
     assert len(odds["result"]) == 2
     for level, verdict in odds["verdict"].items():
