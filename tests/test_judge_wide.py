@@ -164,6 +164,14 @@ def test_forecasts_without_a_named_date_are_told_from_prices(tmp_path: Path) -> 
     table = {"Point Forecast": Y[TARGETS], "Lo 80": Y[TARGETS] - 1, "Hi 80": Y[TARGETS] + 1}
     pd.DataFrame(table, index=pd.Index(days(TARGETS))).to_csv(path)
     assert holds_forecasts(path)
+    for rows in (
+        [["Actual", *Y[TARGETS]], ["LSTM", *Y[TARGETS]]],
+        [[0.1, *Y[TARGETS]], [0.9, *Y[TARGETS]]],
+    ):
+        assert holds_forecasts(written(tmp_path, ["", *days(TARGETS)], *rows))
+    assert not holds_forecasts(written(tmp_path, ["", *days(TARGETS)], ["AAA", *Y[TARGETS]]))
+    _triangle().T.to_csv(path)
+    assert holds_forecasts(path)
     path.write_text("symbol,.model,date,.mean\nAAA,ets,2024-01-01,3\n")
     assert holds_forecasts(path)
     path.write_text('{"item_id": "A", "start": "2024-01-02", "samples": [[1, 2], [2, 3]]}\n')

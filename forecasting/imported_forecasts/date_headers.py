@@ -81,7 +81,7 @@ def with_dates_in_rows(grid: Grid) -> Grid:
 
 def _shape(grid: Grid) -> _Shape | None:
     names = [name.strip() for name in grid.names]
-    dates = tuple(index for index, name in enumerate(names) if _is_date(name))
+    dates = tuple(index for index, name in enumerate(names) if is_date(name))
     beside = tuple(index for index in range(len(names)) if index not in dates)
     if len(dates) >= _LEAST and len(beside) <= _MOST_BESIDE:
         return _Shape(dates, beside)
@@ -95,7 +95,8 @@ def _shape(grid: Grid) -> _Shape | None:
     return None
 
 
-def _is_date(name: str) -> bool:
+def is_date(name: str) -> bool:
+    """Tell whether the name of a column is a date with a year."""
     import pyarrow as pa
 
     if not re.search(r"\d", name) or _NUMBER.fullmatch(name):

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from forecasting.errors import CandlecastError
+from forecasting.imported_forecasts.date_headers import is_date
 from forecasting.imported_forecasts.header_lines import lines_of_names, spanned
 from forecasting.imported_forecasts.names import names_model, read_name, says_actual
 from forecasting.sources.files.container import Opened, inspect_file
@@ -81,7 +82,21 @@ def _headers(opened: Opened) -> list[Sequence[str]]:
     encoding, _ = detect_encoding(opened.head)
     lines = opened.head[:65_536].decode(encoding, "replace").splitlines()[:_LINES]
     marks = [mark for mark in ",;\t|" if any(mark in line for line in lines)]
-    return [row for mark in marks for row in csv.reader(lines, delimiter=mark) if len(row) > 2]
+    found: list[Sequence[str]] = []
+    for mark in marks:
+        rows = [row for row in csv.reader(lines, delimiter=mark) if len(row) > 2]
+        found += [*rows, _of_dated_columns(rows)]
+    return found
+
+
+def _of_dated_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return what the columns of a table with dates for columns are called once it is turned: by
+    the names of its rows; nothing for any other table.
+    """
+    if len(rows) < 2 or not all(map(is_date, rows[0][1:_LINES])):
+        return []
+    labels = [row[0] for row in rows[1:] if row[0].strip()]
+    return ["ds", "cutoff"] if labels and all(map(is_date, labels)) else ["ds", *labels]
 
 
 def _sheet_rows(opened: Opened) -> list[Sequence[str]]:
