@@ -929,8 +929,14 @@ def _set_by(rule: Shape, task: Mapping[str, Any]) -> dict[str, int]:
 
 def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:
     """Yield what does not go together, and what to do about it."""
-    task, model, train = config.task, config.model, config.train
     _ = config.inputs.exog  # refused where it cannot be read
+    yield from _shape_contradictions(config.task, config.model)
+    yield from _training_contradictions(config.model, config.train)
+    yield from _target_contradictions(config.task, config.model.strategy)
+
+
+def _shape_contradictions(task: TaskConfig, model: ModelConfig) -> Iterator[tuple[str, str]]:
+    """Yield what of lookback, horizon and decoding a shape of the network does not allow."""
     shape, rule, strategy = model.shape, SHAPES[model.shape], model.strategy
     if task.input_size not in rule.lookback:
         yield (
@@ -956,6 +962,11 @@ def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:
             f"Choose the decoding {' or '.join(rule.strategies)}, or one of these shapes: "
             f"{', '.join(able)}.",
         )
+
+
+def _training_contradictions(model: ModelConfig, train: TrainConfig) -> Iterator[tuple[str, str]]:
+    """Yield what of a network its kind of training does not allow."""
+    shape, strategy = model.shape, model.strategy
     sequence = train.supervision == "sequence"
     if model.bidirectional and (sequence or shape == "many-to-many" or strategy == "recursive"):
         why = (
@@ -971,7 +982,9 @@ def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:
             "Read forwards only, or choose the shape many-to-one with the decoding direct, or "
             "encoder-decoder.",
         )
-    if sequence and (rule.lookback is _ONE or strategy == "seq2seq" or not model.spec.recurrent):
+    if sequence and (
+        SHAPES[shape].lookback is _ONE or strategy == "seq2seq" or not model.spec.recurrent
+    ):
         why = f"shape = {shape}" if model.spec.recurrent else f"model = {model.model}"
         yield (
             f"supervision = sequence with {why}: a chunk is read by a recurrent network that "
@@ -992,6 +1005,10 @@ def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:
             "Switch teacher forcing on, or choose the shape many-to-one with the supervision "
             "window.",
         )
+
+
+def _target_contradictions(task: TaskConfig, strategy: str) -> Iterator[tuple[str, str]]:
+    """Yield what of target and season does not go together, or not with the decoding."""
     if strategy != "direct" and (
         task.target in ("level", "seasonal") or task.season in ("additive", "multiplicative")
     ):

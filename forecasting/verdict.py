@@ -61,9 +61,7 @@ def judge(
     outcomes : mapping of str to Outcomes
         The model and the baselines, from the same origins and on the same quantile levels. The same
         forecast without its network, :data:`NO_NETWORK`, is no rival: it tells what the network
-        adds;
-        :data:`NO_INPUTS` likewise for the
-        user's inputs.
+        adds; :data:`NO_INPUTS` likewise for the exogenous inputs.
     model : str
         Key of the model; every other key is a baseline.
     tries : int
@@ -80,9 +78,8 @@ def judge(
     Returns
     -------
     Verdict
-        ``beats`` or ``loses`` only where the test of :func:`compare` tells the two apart at 5 % and
-        the skill is at least
-        :data:`MATTERS`, otherwise ``ties``.
+        ``beats`` or ``loses`` only where the test of :func:`compare` is significant at 5 % and the
+        skill is at least :data:`MATTERS`, otherwise ``ties``.
     """
     ours = outcomes[model]
     tests = {
@@ -90,14 +87,7 @@ def judge(
         for name, theirs in outcomes.items()
         if name not in (model, *PARTS)
     }
-    best = min(
-        tests,
-        key=lambda name: (
-            not tests[name].flawless,
-            _or(tests[name].skill, math.inf),
-            name != RandomWalk.name,
-        ),
-    )
+    best = _best(tests)
     test = tests[best].corrected(tries, rivals=len(tests))
     loss = "absolute error" if points_only(ours) else "CRPS"
     sentence = _sentence(model, best, len(tests), ours.horizon, test, loss)
@@ -105,11 +95,7 @@ def judge(
     if best != RandomWalk.name and walk is not None and test.enough:
         sentence += f" {_aside(RandomWalk.name, walk.corrected(tries), loss)}"
     worse = walk is not None and walk.certain and (walk.flawless or walk.skill < -CLEARLY)
-    plain = outcomes.get(NO_INPUTS, ours)
-    added = (
-        compare(plain, outcomes[NO_NETWORK]).corrected(tries) if NO_NETWORK in outcomes else None
-    )
-    gained = compare(ours, plain).corrected(tries) if NO_INPUTS in outcomes else None
+    added, gained = _parts_compared(outcomes, model, tries)
     notes = [
         *(_gained(gained) if gained is not None and gained.origins else ()),
         *(_added(added, start) if added is not None and added.origins else ()),
@@ -134,6 +120,34 @@ def judge(
         adds,
         inputs,
     )
+
+
+def _best(tests: Mapping[str, Comparison]) -> str:
+    """Return the baseline that the model is ahead of by least; of equal ones the random walk."""
+    return min(
+        tests,
+        key=lambda name: (
+            not tests[name].flawless,
+            _or(tests[name].skill, math.inf),
+            name != RandomWalk.name,
+        ),
+    )
+
+
+def _parts_compared(
+    outcomes: Mapping[str, Outcomes], model: str, tries: int
+) -> tuple[Comparison | None, Comparison | None]:
+    """Compare the forecast with that without its network, and with that without its inputs; None
+    where there is none.
+    """
+    ours = outcomes[model]
+    plain = outcomes.get(NO_INPUTS, ours)
+    network, inputs = None, None
+    if NO_NETWORK in outcomes:
+        network = compare(plain, outcomes[NO_NETWORK]).corrected(tries)
+    if NO_INPUTS in outcomes:
+        inputs = compare(ours, plain).corrected(tries)
+    return network, inputs
 
 
 @dataclass(frozen=True)

@@ -114,36 +114,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with written():
             sys.stdout.flush()
         return int(status or 0)
-    except UnfinishedError as error:
-        say(f"{error.message} {error.hint}")
-        return error.exit_status
-    except OutputError as error:
-        say(f"Note: {error}")
-        return error.exit_status
-    except CandlecastError as error:
-        return _failed(error.message, error.hint)
-    except typer.TyperException as error:
-        return _failed(
-            _fault(error), "candlecast --help, or --help after a command, shows what is possible."
-        )
-    except OSError as error:
-        if debug:
-            say(traceback.format_exc())
-        if is_out_of_memory(error):
-            return _failed(f"There is not enough memory for this: {error}", HINT)
+    except Exception as error:
+        return _told(error, debug)
+
+
+def _told(error: Exception, debug: bool) -> int:
+    """Say what ended a command, and return its exit status."""
+    match error:
+        case UnfinishedError():
+            say(f"{error.message} {error.hint}")
+            return error.exit_status
+        case OutputError():
+            say(f"Note: {error}")
+            return error.exit_status
+        case CandlecastError():
+            return _failed(error.message, error.hint)
+        case typer.TyperException():
+            hint = "candlecast --help, or --help after a command, shows what is possible."
+            return _failed(_fault(error), hint)
+    if debug:
+        say(traceback.format_exc())
+    if is_out_of_memory(error):
+        return _failed(f"There is not enough memory for this: {error}".rstrip(": "), HINT)
+    if isinstance(error, OSError):
         index = f"{error.filename}: " if error.filename else ""
         return _failed(f"{index}{error.strerror or error}.", next_step(error))
-    except Exception as error:
-        if debug:
-            say(traceback.format_exc())
-        if is_out_of_memory(error):
-            return _failed(f"There is not enough memory for this: {error}".rstrip(": "), HINT)
-        say(f"Error: something unexpected went wrong: {type(error).__name__}: {error}")
-        say(
-            "This is a fault of Candlecast. Run the command again with --debug for the details "
-            "to report."
-        )
-        return 1
+    say(f"Error: something unexpected went wrong: {type(error).__name__}: {error}")
+    say(
+        "This is a fault of Candlecast. Run the command again with --debug for the details to "
+        "report."
+    )
+    return 1
 
 
 @cache

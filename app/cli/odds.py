@@ -100,25 +100,24 @@ class _PortfolioOrigin(PathOrigin):
     paths: Annotated[int, typer.Option(metavar="N", help="Paths to draw.")] = 1000
 
 
-@flagged(*GROUPS.values(), ReadOptions, TickerOptions)
-def portfolio(
-    source: SourceArguments,
-    origin: _PortfolioOrigin,
-    output: PathOutput,
+@dataclass(frozen=True, kw_only=True)
+class PortfolioArguments:
+    """What is held, and what is said of it."""
+
     weights: Annotated[
         str,
         typer.Option(
             metavar="W,W,...",
             help="Shares in the order of the series, or SYMBOL=SHARE parts; default: equal ones.",
         ),
-    ] = "",
+    ] = ""
     holdings: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
             help="Holdings as CSV: symbol and value, or symbol and quantity; instead of --weights.",
         ),
-    ] = None,
+    ] = None
     ranks: Annotated[
         int,
         typer.Option(
@@ -127,12 +126,24 @@ def portfolio(
             help="Also the chance of each series to land in each of R groups by growth: 5 for "
             "quintiles.",
         ),
-    ] = 0,
+    ] = 0
     backtest: Annotated[
         bool,
         typer.Option("--backtest", help="Judge such forecasts from the last 15 % of the dates."),
-    ] = False,
-    base_rate: BaseRate = False,
+    ] = False
+    base_rate: BaseRate = False
+
+    def held(self, panel: Panel) -> str | Mapping[str, float]:
+        """Return the weights as they were typed, or the shares that a file of holdings says."""
+        return self.weights if self.holdings is None else _read_holdings(self.holdings, panel)
+
+
+@flagged(*GROUPS.values(), ReadOptions, TickerOptions)
+def portfolio(
+    source: SourceArguments,
+    origin: _PortfolioOrigin,
+    output: PathOutput,
+    chosen: PortfolioArguments,
     **settings: Any,
 ) -> int:
     """Say what several series held together may be worth: distribution, value at risk, expected
@@ -142,19 +153,23 @@ def portfolio(
     from forecasting.paths import PortfolioMade
 
     origin.check(source.config, settings)
-    if weights and holdings:
+    if chosen.weights and chosen.holdings:
         raise ConfigError(
             "--weights does not go with --holdings: both say what is held.", "Leave one out."
         )
     output.check(source.sources)
     experiment, loaded = loaded_for(origin, source, settings)
-    held: str | Mapping[str, float] = (
-        weights if holdings is None else _read_holdings(holdings, loaded.panel)
-    )
+    held = chosen.held(loaded.panel)
     with Stopper().listening() as stopper:
         plan = path_plan(origin, loaded.panel, experiment)
         job = jobs.portfolio(
-            loaded.panel, experiment, plan, held, stopper, ranks=ranks, backtest=backtest
+            loaded.panel,
+            experiment,
+            plan,
+            held,
+            stopper,
+            ranks=chosen.ranks,
+            backtest=chosen.backtest,
         )
         made, finished = followed(stopper, job, PortfolioMade)
         output.deliver(
@@ -162,7 +177,7 @@ def portfolio(
             lambda path: write_report(path, made),
             finished,
             settings,
-            lambda: show_portfolio(made, output.as_json, base_rate),
+            lambda: show_portfolio(made, output.as_json, chosen.base_rate),
         )
     return stopper.exit_status
 

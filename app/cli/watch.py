@@ -51,14 +51,17 @@ class _Plan:
     repeats: bool
 
 
-def watch(
+@dataclass(frozen=True, kw_only=True)
+class WatchArguments:
+    """What is watched, and how often."""
+
     sources: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="SOURCE",
             help="What to watch; without a source what is watched in the window.",
         ),
-    ] = None,
+    ] = None
     model_file: Annotated[
         list[Path] | None,
         typer.Option(
@@ -66,7 +69,7 @@ def watch(
             metavar="FILE",
             help="Saved network that forecasts the sources. Repeatable.",
         ),
-    ] = None,
+    ] = None
     list_file: Annotated[
         Path | None,
         typer.Option(
@@ -74,21 +77,21 @@ def watch(
             metavar="FILE",
             help="Watch the series of a CSV list too, as the watchlist exports it.",
         ),
-    ] = None,
+    ] = None
     loop: Annotated[
         bool,
         typer.Option("--loop/--once", help="Go on until it is stopped, or do one pass (for cron)."),
-    ] = False,
+    ] = False
     every: Annotated[
         str,
         typer.Option(
             metavar="TIME", help="Time between two passes of a loop: 30min, 2h. Implies --loop."
         ),
-    ] = "",
+    ] = ""
     level: Annotated[
         str,
         typer.Option(metavar="PERCENT", help="Tell of a close outside this band: 80 or 95."),
-    ] = "80",
+    ] = "80"
     now: Annotated[
         str,
         typer.Option(
@@ -96,29 +99,34 @@ def watch(
             help="Rehearse: act as if it were this moment (UTC), as 2025-03-07T22:00. Later bars "
             "are not looked at, and a journal of rehearsals is written instead of the journal.",
         ),
-    ] = "",
+    ] = ""
     device: Annotated[
         str, typer.Option(metavar="DEVICE", help="Where networks are computed: auto, cpu, cuda:0.")
-    ] = "auto",
-    as_json: AsJson = False,
-    refresh: Refresh = None,
-    **settings: Any,
-) -> int:
+    ] = "auto"
+    as_json: AsJson = False
+    refresh: Refresh = None
+
+    def plan(self, settings: dict[str, Any]) -> _Plan:
+        """Return what each pass does; raises CandlecastError for what cannot be read."""
+        band, moment = _level(self.level), _moment(self.now)
+        sources = [*(self.sources or []), *_listed(self.list_file)]
+        return _Plan(
+            _subjects(sources, self.model_file or [], settings),
+            band,
+            "auto" if self.refresh is None else "always" if self.refresh else "never",
+            moment,
+            self.device,
+            self.as_json,
+            self.loop or bool(self.every),
+        )
+
+
+def watch(chosen: WatchArguments, **settings: Any) -> int:
     """Keep forecasts of saved networks up to date: load at most once a day, forecast, compare
     with what happened, and tell what stands out.
     """
-    band = _level(level)
-    moment = _moment(now)
-    pause = _seconds(every) if every else _HOUR_S
-    plan = _Plan(
-        _subjects([*(sources or []), *_listed(list_file)], model_file or [], settings),
-        band,
-        "auto" if refresh is None else "always" if refresh else "never",
-        moment,
-        device,
-        as_json,
-        loop or bool(every),
-    )
+    pause = _seconds(chosen.every) if chosen.every else _HOUR_S
+    plan = chosen.plan(settings)
     if not plan.repeats:
         _pass(plan)
         return 0
