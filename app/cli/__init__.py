@@ -115,10 +115,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         return int(status or 0)
     except Exception as error:
-        return _told(error, debug)
+        return _exit_status(error, debug)
 
 
-def _told(error: Exception, debug: bool) -> int:
+def _exit_status(error: Exception, debug: bool) -> int:
     """Say what ended a command, and return its exit status."""
     match error:
         case UnfinishedError():
