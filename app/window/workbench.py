@@ -122,24 +122,55 @@ class Workbench(QObject):
             self.layout.training,
             self.layout.results,
         )
+        self._make_controllers()
+        self._make_features()
+        self._make_guides()
+        self.features.make_early()
+        self._wire_session()
+        self._wire_panels()
+        self._wire_actions()
+        preferences.told = self.banner.show_lasting
+        self.layout.compact_changed.connect(self.actions.set_compact)
+        for name, action in self.actions.choices("layout").items():
+            action.triggered.connect(partial(self._choose_layout, name))
+        self.layout.presets.changed.connect(
+            lambda: self.actions.check("layout", self.layout.presets.name)
+        )
+        self.actions.set_compact(self.layout.compact)
+        self.header.set_compact(self.layout.compact)
+        self._restore()
+        self._adopt(window)
+
+    def _make_controllers(self) -> None:
+        """Make the controllers of series, results and runs."""
         self.view_controller = ViewController(
-            self.session, self.chart, self.header, self.layout.set_theme, self.actions, preferences
+            self.session,
+            self.chart,
+            self.header,
+            self.layout.set_theme,
+            self.actions,
+            self._preferences,
         )
         self.watchlist_controller = WatchlistController(
-            self.session, self.data, preferences, self.report
+            self.session, self.data, self._preferences, self.report
         )
-        self.importer = ImportController(window, self.session, self.watchlist_controller)
-        self.clipboard = ClipboardImport(self.actions, self.importer, preferences, self.load)
+        self.importer = ImportController(self.window, self.session, self.watchlist_controller)
+        self.clipboard = ClipboardImport(self.actions, self.importer, self._preferences, self.load)
         self.tickers = TickerController(
-            window, self.session, self.watchlist_controller, self.actions, preferences
+            self.window, self.session, self.watchlist_controller, self.actions, self._preferences
         )
         self.export_controller = ExportController(
-            window, self.session, self.chart, self._status, self.view_controller, preferences
+            self.window,
+            self.session,
+            self.chart,
+            self._status,
+            self.view_controller,
+            self._preferences,
         )
         self.evaluation_controller = EvaluationController(
             self.session,
             {"results": self.results.late, "backtest": self.results.late_tested},
-            preferences,
+            self._preferences,
         )
         self.backtest_controller = BacktestController(
             self.session,
@@ -148,7 +179,7 @@ class Workbench(QObject):
             self.banner,
             self.layout.presets,
             self.actions,
-            preferences,
+            self._preferences,
             self.results,
         )
         self.past_forecasts = PastForecastController(
@@ -167,20 +198,23 @@ class Workbench(QObject):
             self.session, self.chart, self.training, self.results, self.layout.presets
         )
         self.runs = RunsController(
-            window,
+            self.window,
             self.session,
             self.layout.runs,
             self.chart,
             self.model,
             self.watchlist_controller,
             self.export_controller.may_forget,
-            preferences,
+            self._preferences,
         )
+
+    def _make_features(self) -> None:
+        """Make the features that stand by themselves, and the project that holds what they have."""
         context = FeatureContext(
-            window,
+            self.window,
             self.session,
             self.actions,
-            preferences,
+            self._preferences,
             self.chart,
             self.model,
             self.layout.presets,
@@ -198,8 +232,11 @@ class Workbench(QObject):
             self.watchlist_controller,
             self.runs,
         )
+
+    def _make_guides(self) -> None:
+        """Make the controllers of training, remedies, saved networks and help."""
         self.training_controller = TrainingController(
-            window,
+            self.window,
             self.session,
             self.layout.resume,
             self.training,
@@ -212,39 +249,22 @@ class Workbench(QObject):
             self.session, self.layout.presets, self.watchlist_controller, self.model
         )
         self.prediction_controller = PredictionController(
-            window,
+            self.window,
             self.session,
             self.actions,
             self.export_controller,
             self.journal_controller,
-            preferences,
+            self._preferences,
         )
         self.help_controller = HelpController(
-            window,
+            self.window,
             self.session,
             self.layout.presets,
             self.layout.bars,
             self.actions,
             self.view_controller,
-            preferences,
+            self._preferences,
         )
-        self.importer.inputs_chosen.connect(self.features["inputs"].take)
-        self.importer.specs = lambda: self.features["inputs"].specs() or ()
-        self.features.make_early()
-        self._wire_session()
-        self._wire_panels()
-        self._wire_actions()
-        preferences.told = self.banner.show_lasting
-        self.layout.compact_changed.connect(self.actions.set_compact)
-        for name, action in self.actions.choices("layout").items():
-            action.triggered.connect(partial(self._choose_layout, name))
-        self.layout.presets.changed.connect(
-            lambda: self.actions.check("layout", self.layout.presets.name)
-        )
-        self.actions.set_compact(self.layout.compact)
-        self.header.set_compact(self.layout.compact)
-        self._restore()
-        self._adopt(window)
 
     def start(self, references: Sequence[str] = ()) -> None:
         """Bring back the watchlist, load what was asked for, what was trained last or the
@@ -506,6 +526,8 @@ class Workbench(QObject):
         self.session.frame_due.connect(self._draw)
 
     def _wire_panels(self) -> None:
+        self.importer.inputs_chosen.connect(self.features["inputs"].take)
+        self.importer.specs = lambda: self.features["inputs"].specs() or ()
         self.view_controller.color_also(self.importer.set_theme)
         self.view_controller.color_also(self.training_controller.set_theme)
         self.chart.readout.connect(self._status.show_readout)
