@@ -154,7 +154,7 @@ def _run(app: object, references: Sequence[str], switches: Collection[str]) -> N
     log.end()
     ended = window.bench is None or window.bench.session.close(_CLOSE_MS)
     if folder:
-        folder.cleanup()
+        folder.close()
     _end(app if ended else None, status)
 
 

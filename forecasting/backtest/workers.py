@@ -9,15 +9,14 @@ import multiprocessing
 import os
 import signal
 import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -26,26 +25,14 @@ from forecasting.backtest.work import Fold, FoldRun, Work
 from forecasting.errors import CandlecastError
 from forecasting.events import Event, Notice, Progress
 from forecasting.files.atomic import TempFolder
+from forecasting.files.closing import Closing
 from forecasting.generators import run_to_end
 
 
-class Workers(ABC):
+class Workers(Closing):
     """Takes folds in and gives their results back; which of its workers does what is its own
     affair. Closed as a context manager.
     """
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
 
     @property
     @abstractmethod
@@ -67,10 +54,6 @@ class Workers(ABC):
     def news(self) -> Sequence[Notice]:
         """Return what happened since the last call that the user should know."""
         return ()
-
-    @abstractmethod
-    def close(self) -> None:
-        """Give up what is unfinished, and leave nothing running."""
 
 
 class Borrowed(Workers):
@@ -176,7 +159,7 @@ class Processes(Workers):
         ]:  # from Python 3.14 on: kill_workers()
             process.kill()
         self._pool.shutdown(wait=True, cancel_futures=True)
-        self._folder.cleanup()
+        self._folder.close()
 
     def _opened(self) -> ProcessPoolExecutor:
         pool = ProcessPoolExecutor(self._count, self._context, _enter, (self._shares, self._bench))

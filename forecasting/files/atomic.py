@@ -18,10 +18,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from forecasting.errors import RETRY, ExportError
+from forecasting.files.closing import Closing
 
 #: Names of temporary files that only this program uses: they may be removed where its process is
 #: gone.
@@ -225,7 +224,7 @@ class FileLock:
         return _is_held(cls(path).path)
 
 
-class TempFolder:
+class TempFolder(Closing):
     """A temporary folder; that of a killed program is removed when the next one is made, or at the
     next start.
     """
@@ -237,20 +236,7 @@ class TempFolder:
         _unfinished.add(self.path)
         self._alive: int | None = _hold(self.path / _ALIVE)
 
-    def __enter__(self) -> Self:
-        """Return this object."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Remove the folder."""
-        self.cleanup()
-
-    def cleanup(self) -> None:
+    def close(self) -> None:
         """Remove the folder and its contents."""
         if self._alive is not None:
             os.close(self._alive)

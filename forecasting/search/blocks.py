@@ -6,13 +6,12 @@ from __future__ import annotations
 
 import math
 import multiprocessing
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from forecasting.baselines import PARTS
 from forecasting.cancellation import CancelledWorkError
 from forecasting.config import QUANTILES, BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError, DataError
+from forecasting.files.closing import Closing
 from forecasting.generators import run_to_end
 from forecasting.series import Dates, Floats, Outcomes, Panel
 
@@ -186,32 +186,15 @@ def run_block(work: Work, number: int, should_stop: StopAsked = lambda: False) -
     return BlockResult(losses, run.stopped == "user")
 
 
-class Crew(ABC):
+class Crew(Closing):
     """Runs blocks of trials. Closed as a context manager."""
 
     #: Blocks that are run at once.
     count = 1
 
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
-
     @abstractmethod
     def submit(self, work: Work, number: int, should_stop: StopAsked) -> Future[BlockResult]:
         """Begin work on a block."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Give up what is unfinished, and leave nothing running."""
 
 
 class Inline(Crew):

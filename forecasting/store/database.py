@@ -6,13 +6,13 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from forecasting.errors import RETRY, SourceError
 from forecasting.files.atomic import FileLock, data_folder, quarantine_name
+from forecasting.files.closing import Closing
 from forecasting.series import Finding
 
 _Value = TypeVar("_Value")
@@ -101,7 +101,7 @@ def store_path() -> Path:
     return data_folder() / "candlecast.sqlite"
 
 
-class Database:
+class Database(Closing):
     """The store's file: write-ahead log, all or nothing written, readable after a kill at any
     moment.
 
@@ -126,19 +126,6 @@ class Database:
         self.findings: tuple[Finding, ...] = ()
         self._file: tuple[int, int] | None = None
         self._db = self._opened()
-
-    def __enter__(self) -> Self:
-        """Return the store itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the store."""
-        self.close()
 
     def close(self) -> None:
         """Close the file."""
