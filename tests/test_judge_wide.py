@@ -24,6 +24,7 @@ PRICES = Panel((PriceSeries("AAA", DS, ("close",), Y[:, None]),))
 #: Bars that were forecast one bar ahead, and the last bar of one forecast of five.
 TARGETS = np.arange(200, 240)
 LAST = 230
+LEVELS = (0.1, 0.5, 0.9)
 
 
 def days(bars: np.ndarray, form: str = "%Y-%m-%d") -> list[str]:
@@ -221,3 +222,33 @@ def test_limits_that_stand_there_twice_are_read_once(tmp_path: Path) -> None:
     pd.DataFrame(table).to_csv(path, index=False)
     with pytest.raises(CandlecastError, match="Several columns may be"):
         judged(path, horizon=1)
+
+
+@pytest.mark.parametrize("wrapped", ["{}", "np.float64({})"])
+def test_cells_that_hold_a_number_for_each_step_are_read(tmp_path: Path, wrapped: str) -> None:
+    def cell(values: Any) -> str:
+        return f"[{', '.join(wrapped.format(value) for value in values)}]"
+
+    steps = np.arange(1, 4)
+    origins = TARGETS[::3]
+    table = {
+        "Date": days(origins),
+        "Close_prediction": [cell(Y[origin] + 0.5 * steps) for origin in origins],
+        "Close": [cell(Y[origin + steps]) for origin in origins],
+    }
+    path = tmp_path / "lists.csv"
+    pd.DataFrame(table).to_csv(path, index=False)
+    (model,) = judged(path).models.values()
+    assert (len(model.own), model.own.horizon) == (origins.size, 3)
+    assert model.own.cutoff.tolist() == DS[origins].tolist()
+    assert model.own.values[2, :, 0] == pytest.approx(Y[origins[2]] + 0.5 * steps)
+    quantiles = {
+        level: [cell([Y[origin] + 9 * level] * 3) for origin in origins] for level in LEVELS
+    }
+    pd.DataFrame({"cutoff": days(origins), **quantiles}).to_csv(path, index=False)
+    (model,) = judged(path).models.values()
+    assert model.own.quantiles == LEVELS
+    table["Close"][1] = cell(Y[:4])
+    pd.DataFrame(table).to_csv(path, index=False)
+    with pytest.raises(CandlecastError, match="lists of 3 and 4 numbers"):
+        judged(path)

@@ -19,6 +19,7 @@ from forecasting.imported_forecasts.columns import (
 from forecasting.imported_forecasts.date_headers import with_dates_in_rows
 from forecasting.imported_forecasts.documents import document_grid
 from forecasting.imported_forecasts.header_lines import lines_of_names, spanned
+from forecasting.imported_forecasts.list_cells import read_list_cells
 from forecasting.imported_forecasts.options import AS_FOUND, ForecastOptions
 from forecasting.imported_forecasts.reshape import reshaped
 from forecasting.imported_forecasts.rows import ForecastRows, RowKeys, TableRows, read_rows
@@ -192,6 +193,8 @@ def _understood(
     """
     opened = inspect_file(path, options.sheet)
     document = document_grid(opened) if opened.kind == "json" and not options.sheet else None
+    if opened.kind == "text" and b"[" in opened.head:
+        document = read_list_cells(opened)
     if document is not None:
         return document, assign_columns(document, options), "", ()
     tables = _tables(path, options)
