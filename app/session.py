@@ -160,11 +160,11 @@ class Session(QObject):
         #: Symbol of the series whose forecast is explained while it trains, "" for none.
         self.explained = ""
         self.watched = TrainingHistory(RunConfig())
-        self._planned, self._begun = RunConfig(), 0
+        self._planned, self._run_count = RunConfig(), 0
         self.earlier: list[TrainingHistory] = []
         self._pausing, self._leaving = threading.Event(), threading.Event()
         self._resumable = False
-        self._kept: Path | None = None
+        self._training_file: Path | None = None
         self._claim: FileLock | None = None
         bound_heap()
         self._worker: Worker | None = None
@@ -454,8 +454,8 @@ class Session(QObject):
             last is not None
             and self.finished is not None
             and last is self.finished.result
-            and self._kept is not None
-            and self._kept.is_file()
+            and self._training_file is not None
+            and self._training_file.is_file()
         )
 
     def estimate(self, config: RunConfig) -> Task | None:
@@ -497,10 +497,12 @@ class Session(QObject):
         if self._claim is None:
             # Without a place for it a training cannot be made longer later on, and an unsaved
             # network not be found after a crash.
-            self._kept = data_folder() / "unfinished" / f"{ENDED}{secrets.token_hex(6)}.training"
-            self._claim = FileLock(self._kept)
+            self._training_file = (
+                data_folder() / "unfinished" / f"{ENDED}{secrets.token_hex(6)}.training"
+            )
+            self._claim = FileLock(self._training_file)
             self._claim.take()
-        pausing, leaving, keep = threading.Event(), threading.Event(), self._kept
+        pausing, leaving, keep = threading.Event(), threading.Event(), self._training_file
         self._planned = config
         self.begin(
             "training",
@@ -515,7 +517,7 @@ class Session(QObject):
         assert self.finished is not None
         config, last = self.finished.result.config, self.finished.result.history[-1]
         started = self.seen.replay.begun()
-        self.train(config.changed(epochs=last.epoch + epochs), self._kept)
+        self.train(config.changed(epochs=last.epoch + epochs), self._training_file)
         self.watched.replay = started
 
     def pause(self, paused: bool) -> None:
@@ -685,11 +687,11 @@ class Session(QObject):
         """Remove the file of the finished training: in an orderly close the user has been asked
         about it.
         """
-        if self._claim is not None and self._kept is not None:
+        if self._claim is not None and self._training_file is not None:
             with contextlib.suppress(OSError):
-                self._kept.unlink(missing_ok=True)
+                self._training_file.unlink(missing_ok=True)
             self._claim.release()
-            self._claim = self._kept = None
+            self._claim = self._training_file = None
 
     def _workers(self) -> list[Worker]:
         return [
@@ -717,8 +719,8 @@ class Session(QObject):
         assert self.task is not None
         if self.task == "training":
             self._clear_run()
-            self._begun += 1
-            self._trained, self.watched = panel, TrainingHistory(self._planned, self._begun)
+            self._run_count += 1
+            self._trained, self.watched = panel, TrainingHistory(self._planned, self._run_count)
         self._worker = self._start(make(panel), self.task)
         self._enter(self.task)
 

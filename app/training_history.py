@@ -41,25 +41,25 @@ class Replay:
     def __init__(self) -> None:
         self.final: tuple[Forecast, ...] = ()
         self._first: tuple[Forecast, ...] = ()
-        self._kept: dict[int, npt.NDArray[np.float32]] = {}
+        self._stored: dict[int, npt.NDArray[np.float32]] = {}
         self._every = 1
 
     def begun(self) -> Replay:
         """Return the beginning of a longer training: the same epochs, without an end."""
         longer = Replay()
-        longer._first, longer._kept, longer._every = self._first, dict(self._kept), self._every
+        longer._first, longer._stored, longer._every = self._first, dict(self._stored), self._every
         return longer
 
     @property
     def epochs(self) -> tuple[int, ...]:
         """The epochs that can be shown, increasing."""
-        return tuple(self._kept)
+        return tuple(self._stored)
 
     def __len__(self) -> int:
         """Return how many moments there are: the epochs, and the final forecast once it is
         there.
         """
-        return len(self._kept) + bool(self.final)
+        return len(self._stored) + bool(self.final)
 
     def add(self, made: ForecastMade) -> None:
         """Keep the forecasts of an epoch."""
@@ -68,29 +68,29 @@ class Replay:
         if made.final or not made.forecasts:
             return
         self._first = self._first or made.forecasts
-        self._kept.pop(made.epoch, None)
-        latest = next(reversed(self._kept), None)
+        self._stored.pop(made.epoch, None)
+        latest = next(reversed(self._stored), None)
         if latest is not None and latest % self._every:
-            del self._kept[latest]
-        self._kept[made.epoch] = np.stack([item.values for item in made.forecasts]).astype(
+            del self._stored[latest]
+        self._stored[made.epoch] = np.stack([item.values for item in made.forecasts]).astype(
             np.float32
         )
-        most = max(2, min(_MOST, _BYTES // self._kept[made.epoch].nbytes))
-        while len(self._kept) > most:
+        most = max(2, min(_MOST, _BYTES // self._stored[made.epoch].nbytes))
+        while len(self._stored) > most:
             self._every *= 2
-            self._kept = {
+            self._stored = {
                 epoch: values
-                for epoch, values in self._kept.items()
+                for epoch, values in self._stored.items()
                 if epoch % self._every == 0 or epoch == made.epoch
             }
 
     def epoch(self, place: int) -> int | None:
         """Return the epoch of a moment, counted from 0; None for the final forecast."""
-        return self.epochs[place] if place < len(self._kept) else None
+        return self.epochs[place] if place < len(self._stored) else None
 
     def forecast(self, place: int, symbol: str) -> Forecast | None:
         """Return the forecast of a series at a moment; None where there is none."""
-        if place >= len(self._kept):
+        if place >= len(self._stored):
             return next((item for item in self.final if item.symbol == symbol), None)
         number = next(
             (number for number, item in enumerate(self._first) if item.symbol == symbol), None
@@ -98,7 +98,7 @@ class Replay:
         if number is None:
             return None
         like, epoch = self._first[number], self.epochs[place]
-        values = np.maximum.accumulate(self._kept[epoch][number].astype(np.float64), axis=1)
+        values = np.maximum.accumulate(self._stored[epoch][number].astype(np.float64), axis=1)
         return replace(like, model=f"{like.model}, epoch {epoch}", values=values)
 
 

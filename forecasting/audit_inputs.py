@@ -91,13 +91,13 @@ def wild(
     return values
 
 
-def leaks(panel: Panel, config: RunConfig, date: np.datetime64, place: int) -> tuple[bool, str]:
+def leaks(panel: Panel, config: RunConfig, date: np.datetime64, index: int) -> tuple[bool, str]:
     """Compare what is read of one input up to a date with what is read where only values that
     were not known then differ.
     """
-    spec = config.inputs.exog[place]
+    spec = config.inputs.exog[index]
     found = []
-    for version in (panel, perturbed(panel, place, spec, date, config.task.horizon)):
+    for version in (panel, perturbed(panel, index, spec, date, config.task.horizon)):
         known = bars_before(version, date + _JUST_AFTER)
         windows = Windows(
             version,
@@ -154,7 +154,7 @@ class Timing(NamedTuple):
         )
 
 
-def timing(panel: Panel, spec: ExogSpec, place: int) -> Timing:
+def timing(panel: Panel, spec: ExogSpec, index: int) -> Timing:
     """Correlate what is new in an input with the move of its own bar and with the next one.
 
     What each can be told from its own past, and from the weekday and the hour, is taken off both
@@ -162,7 +162,7 @@ def timing(panel: Panel, spec: ExogSpec, place: int) -> Timing:
     of the input its values; ranks are correlated, so that single values do not decide. Of a panel
     the mean over its series counts.
     """
-    found = [pair for series in panel for pair in [_pairs(series, spec, place)] if pair is not None]
+    found = [pair for series in panel for pair in [_pairs(series, spec, index)] if pair is not None]
     if not found:
         return Timing(0.0, 0.0, 0)
     correlations = np.mean([pair[0] for pair in found], axis=0)  # [measures, 2]
@@ -245,9 +245,9 @@ def _rank_correlation(a: Floats, b: Floats) -> float:
     return float(np.corrcoef(x, y)[0, 1]) if x.std() > 0 and y.std() > 0 else 0.0
 
 
-def stamped(panel: Panel, spec: ExogSpec, place: int) -> tuple[bool, str]:
+def stamped(panel: Panel, spec: ExogSpec, index: int) -> tuple[bool, str]:
     """Tell whether an input of the past is stamped too early."""
-    found = timing(panel, spec, place)
+    found = timing(panel, spec, index)
     if not found.pairs:
         return True, f"{spec.name} has too few values for its dates to be checked."
     figures = (

@@ -397,7 +397,7 @@ class Chart(QWidget):
         self._view.left.connect(self._pointer_left)
         self._view.painted.connect(self._painted)
         self._faults: list[Exception] = []
-        self._told = False
+        self._fault_raised = False
         self._grid = pg.GraphicsLayout()
         self._grid.layout.setContentsMargins(0, 0, 0, 0)
         self._grid.layout.setSpacing(0)
@@ -421,7 +421,7 @@ class Chart(QWidget):
         """Update the screen where the data has changed since the last call."""
         if not self._dirty:
             return
-        self._dirty = self._told = False
+        self._dirty = self._fault_raised = False
         self._update_scene()
         self.setAccessibleDescription(self.summary())
         self.repaint_panes()
@@ -531,8 +531,8 @@ class Chart(QWidget):
 
     def _painted(self) -> None:
         """Report a fault of painting once, from the event loop, until the data changes."""
-        if self._faults and not self._told:
-            self._told = True
+        if self._faults and not self._fault_raised:
+            self._fault_raised = True
             QTimer.singleShot(0, self, self._tell)
 
     def _tell(self) -> None:

@@ -276,11 +276,11 @@ class PriceScene(BarView):
         """Draw candles, bars, a line or an area; a series without open, high and low is always a
         line or an area.
         """
-        self._prices.style = self._wanted_style = style
+        self._prices.style = self._requested_style = style
         self.mark_dirty()
         self.look_changed.emit()
 
-    _wanted_style: Style = "candles"
+    _requested_style: Style = "candles"
 
     def set_scale(self, scale: Scale) -> None:
         """Show prices linearly, by their logarithms (see :attr:`can_log`), or linearly as changes
@@ -296,7 +296,7 @@ class PriceScene(BarView):
 
     def follow_look(self, other: PriceScene) -> None:
         """Take style, scale, indicators and what is hidden from another chart."""
-        self.set_style(other._wanted_style)
+        self.set_style(other._requested_style)
         self.set_scale(other._scale)
         if self._indicators != other._indicators:
             self.show_indicators(other._indicators)
@@ -358,8 +358,8 @@ class PriceScene(BarView):
             self._pyramid = BarPyramid(series)
         self._prices.pyramid = self._volumes.pyramid = self._pyramid
         closes_only = series is not None and not series.has_range
-        ranged = self._wanted_style in ("candles", "bars")
-        self._prices.style = "line" if closes_only and ranged else self._wanted_style
+        ranged = self._requested_style in ("candles", "bars")
+        self._prices.style = "line" if closes_only and ranged else self._requested_style
         self._price.log = self._price_axis.log = self._scale == "log" and self.can_log
         seen = self._seen_studies()
         self._over.studies = [study for study in seen if not study.pane and not study.missing]
@@ -442,10 +442,10 @@ class PriceScene(BarView):
     def _entries(self) -> list[Entry]:
         """Return the legend of what is drawn or hidden."""
         entries = self.forecasts.entries(self.theme)
-        entries += self._overlays.entries(self.theme, self._bar_told())
-        return entries + self._study_entries(self._bar_told())
+        entries += self._overlays.entries(self.theme, self._legend_bar())
+        return entries + self._study_entries(self._legend_bar())
 
-    def _bar_told(self) -> int:
+    def _legend_bar(self) -> int:
         """Return the bar whose values the legend tells: that at the crosshair, or the last; -1
         where there is no room for values.
         """

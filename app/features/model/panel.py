@@ -108,7 +108,7 @@ class ModelPanel(QWidget):
         self._usual = RunConfig()
         self._past: list[RunConfig] = []
         self._future: list[RunConfig] = []
-        self._aside: dict[str, Any] = {}
+        self._overridden: dict[str, Any] = {}
         self._remedy: Remedy | None = None
         self._noted: tuple[str, float] = ("", 0.0)
         self._filling = False
@@ -168,7 +168,7 @@ class ModelPanel(QWidget):
     def show_config(self, config: RunConfig) -> None:
         """Fill the form."""
         if config.model.shape != self._last.model.shape:
-            self._aside = {}
+            self._overridden = {}
         self._fill(config)
         self._changed()
 
@@ -291,11 +291,13 @@ class ModelPanel(QWidget):
         if shape == self._last.model.shape:
             config = self.config()
             ours, theirs = _plain(config), _plain(self._last)
-            self._aside = {
-                name: value for name, value in self._aside.items() if ours[name] == theirs[name]
+            self._overridden = {
+                name: value
+                for name, value in self._overridden.items()
+                if ours[name] == theirs[name]
             }
             return config
-        if not self._aside:
+        if not self._overridden:
             with contextlib.suppress(ConfigError):
                 return self.config()
         followed = self._shaped(shape)
@@ -306,15 +308,17 @@ class ModelPanel(QWidget):
         """Return the last settings in another shape, with all that was set aside for a shape
         before and fits this one.
         """
-        before = {**_plain(self._last), **self._aside}
+        before = {**_plain(self._last), **self._overridden}
         back: dict[str, Any] = {}
-        for name, value in self._aside.items():
+        for name, value in self._overridden.items():
             with contextlib.suppress(ConfigError):
                 self._last.changed(shape=shape, **back, **{name: value})
                 back[name] = value
         shaped = self._last.changed(shape=shape, **back)
         now = _plain(shaped)
-        self._aside = {name: before[name] for name in _SET_BY_SHAPE if now[name] != before[name]}
+        self._overridden = {
+            name: before[name] for name in _SET_BY_SHAPE if now[name] != before[name]
+        }
         return shaped
 
     def _note(self, config: RunConfig) -> None:
