@@ -84,10 +84,6 @@ class Replay:
                 if epoch % self._every == 0 or epoch == made.epoch
             }
 
-    def epoch(self, place: int) -> int | None:
-        """Return the epoch of a moment, counted from 0; None for the final forecast."""
-        return self.epochs[place] if place < len(self._stored) else None
-
     def forecast(self, place: int, symbol: str) -> Forecast | None:
         """Return the forecast of a series at a moment; None where there is none."""
         if place >= len(self._stored):

@@ -246,11 +246,6 @@ class TradingWeek:
             return ((np.datetime64("0001-01-01"), mask),)
         return tuple(_periods(self.seen))
 
-    @property
-    def mask(self) -> Mask:
-        """Weekdays [7] of the last period."""
-        return self.periods[-1][1]
-
     @cached_property
     def holidays(self) -> Holidays:
         """Holidays that the series shows."""
