@@ -335,16 +335,16 @@ def inputs_file(folder: Path) -> str:
     """Write a made series whose next move is partly announced by a column, among columns of
     noise, with dividends, a split and reports.
     """
-    random, n, ahead = np.random.default_rng(3), 900, 10
+    random, n, ahead = np.random.default_rng(3), 1600, 10
     plan = random.normal(size=n + ahead)
-    move = 0.006 * plan + 0.006 * random.normal(size=n + ahead)
+    move = 0.01 * plan + 0.004 * random.normal(size=n + ahead)
     close = 40 * np.exp(np.cumsum(move))
-    days = np.busday_offset("2021-01-04", np.arange(n + ahead), roll="forward")
+    days = np.busday_offset("2018-01-01", np.arange(n + ahead), roll="forward")
     names = [f"factor {number}" for number in range(1, 39)]
     rows = [",".join(["Date", "Close", "Dividends", "Stock Splits", "Earnings", "plan", *names])]
     for index, day in enumerate(days):
         price = f"{close[index]:.2f}" if index < n else ""
-        events = (0.24 * (index % 63 == 40), 2.0 * (index == 700), 1 * (index % 63 == 20))
+        events = (0.24 * (index % 63 == 40), 2.0 * (index == 1450), 1 * (index % 63 == 20))
         cells = [f"{value:g}" for value in (*events, plan[index], *random.normal(size=38))]
         rows.append(",".join([str(day), price, *cells]))
     path = folder / "MADE.csv"
@@ -354,7 +354,7 @@ def inputs_file(folder: Path) -> str:
 
 #: A network that learns in seconds what the made series has to tell.
 ANNOUNCED = {
-    "model": "transformer", "hidden_size": 16, "epochs": 10, "input_size": 40, "horizon": 5,
+    "model": "transformer", "hidden_size": 16, "epochs": 12, "input_size": 40, "horizon": 5,
     "baselines": "drift", "hist_exog": "factor 1", "futr_exog": "plan,Earnings",
 }  # fmt: skip
 
@@ -395,7 +395,7 @@ def inputs_in(name: str, path: str, folder: Path) -> None:
     feature.explain()
     why = feature.explanation
     wait(lambda: why.isVisible() and why.gains.isVisible())
-    kept(why, folder / f"inputs-why{suffix}.png")
+    kept(why.content, folder / f"inputs-why{suffix}.png")
     why.close()
     closed(bench)
 

@@ -170,7 +170,12 @@ def test_inputs_are_chosen_while_a_file_of_many_columns_is_imported(
 def test_a_strip_shows_what_moved_the_forecast_as_it_trains(tmp_path: Path, qapp: object) -> None:
     settings = {"epochs": 3, "patience": 3, "hidden_size": 4, "heads": 2, "layers": 1}
     config = RunConfig().changed(
-        model="transformer", input_size=12, horizon=2, baselines="drift", **settings
+        model="transformer",
+        hist_exog="volume",
+        input_size=12,
+        horizon=2,
+        baselines="drift",
+        **settings,
     )
     with window(tmp_path, price_file(tmp_path / "AAA.csv", 260)) as bench:
         bench.session.engine = next(e for e in jobs.warm_up() if isinstance(e, EngineReady))
@@ -195,6 +200,8 @@ def test_a_strip_shows_what_moved_the_forecast_as_it_trains(tmp_path: Path, qapp
         assert "usual moves" in chart.why.read(last)
         assert chart.why.read(last - 12) == ""
         assert "lookback" in chart.summary()
+        assert bench.session.shown_is_trained, "its inputs do not make it another series"
+        assert chart.forecasts.fan.fan is not None
         found = chart.why.explanation
         assert found.attention.shape == (1, 12, 12)
         dialog = bench.features["inputs"].explanation

@@ -27,12 +27,12 @@ from forecasting.exog import TRANSFORMS, ExogSpec, Kind, Transform, format_exog,
 from forecasting.series import ExogColumn, Floats
 
 #: Size of the small picture of a column, and points that it is drawn from.
-_LOOK, _POINTS = QSize(96, 22), 96
+_LOOK, _POINTS = QSize(80, 22), 80
 #: Height of a row, in which a field has room, and rows from which on there is a search field.
 _ROW, _MANY = 40, 8
 _NAME, _KIND, _DELAY, _TRANSFORM, _MISSING, _COURSE = range(6)
 #: Widths of the columns that hold fields.
-_WIDTHS = {_KIND: 150, _DELAY: 76, _TRANSFORM: 124, _MISSING: 72}
+_WIDTHS = {_KIND: 146, _DELAY: 70, _TRANSFORM: 122, _MISSING: 76}
 #: Narrowest and widest the names of columns are shown.
 _NARROW, _WIDE = 110, 260
 

@@ -16,9 +16,11 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QFileDialog,
+    QFrame,
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -36,6 +38,8 @@ from forecasting.files.atomic import atomic_write
 
 #: Inputs that are shown; width of their names, of their numbers, height of a row.
 _MOST, _NAMES, _NUMBERS, _ROW = 12, 130, 64, 20
+#: Height of the dialog for a network with attention.
+_WITH_ATTENTION = 660
 
 
 class InputBars(QWidget):
@@ -182,14 +186,22 @@ class ExplanationDialog(QDialog):
         self.save_button = QPushButton(self.tr("Save…"))
         self.save_button.setToolTip(self.tr("Save as a picture (.png, .svg) or as a table (.csv)"))
         self.save_button.clicked.connect(self._ask_file)
-        rows = QVBoxLayout(self)
+        self.content = QWidget()
+        scroll = QScrollArea()
+        scroll.setWidget(self.content)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        whole, rows = QVBoxLayout(self), QVBoxLayout(self.content)
+        rows.setContentsMargins(0, 0, 8, 0)
         head, foot = QHBoxLayout(), QHBoxLayout()
         head.addWidget(self.symbol)
         head.addStretch(1)
         foot.addStretch(1)
         foot.addWidget(self.copy_button)
         foot.addWidget(self.save_button)
-        rows.addLayout(head)
+        whole.addLayout(head)
+        whole.addWidget(scroll, 1)
+        whole.addLayout(foot)
         for text, part in (
             (self.tr("By input"), self.inputs),
             (self.tr("By bar of the lookback"), self.strip),
@@ -209,9 +221,8 @@ class ExplanationDialog(QDialog):
         for widget in extra:
             rows.addWidget(widget)
             widget.hide()
-        rows.addLayout(foot)
         rows.addStretch(1)
-        self.resize(560, 470)
+        self.resize(580, 520)
 
     def show_explanations(self, found: Sequence[Explanation]) -> None:
         """Show explanations, the first one at once."""
@@ -277,28 +288,23 @@ class ExplanationDialog(QDialog):
         if suffix == ".csv":
             atomic_write(target, _delimited(self.table()).encode())
             return
-        buttons = (self.symbol, self.copy_button, self.save_button)
-        for button in buttons:
-            button.setVisible(False)
         data = QBuffer()
         data.open(QIODevice.OpenModeFlag.WriteOnly)
         if suffix == ".svg":
             self._draw_svg(data)
         else:
-            self.grab().save(data, "PNG")
-        for button in buttons:
-            button.setVisible(True)
+            self.content.grab().save(data, "PNG")
         atomic_write(target, bytes(data.data().data()))
 
     def _draw_svg(self, data: QBuffer) -> None:
-        """Draw the dialog as vectors, in which text stays text."""
+        """Draw what is shown as vectors, in which text stays text."""
         generator = QSvgGenerator(QSvgGenerator.SvgVersion.Svg11)
         generator.setOutputDevice(data)
         generator.setResolution(LOGICAL_DPI)
-        generator.setSize(self.size())
-        generator.setViewBox(QRectF(self.rect()))
+        generator.setSize(self.content.size())
+        generator.setViewBox(QRectF(self.content.rect()))
         generator.setTitle(self.windowTitle())
-        self.render(generator)
+        self.content.render(generator)
 
     def _ask_file(self) -> None:
         kinds = "PNG (*.png);;SVG (*.svg);;CSV (*.csv)"
@@ -323,7 +329,7 @@ class ExplanationDialog(QDialog):
         self.attention.setVisible(item.attention is not None)
         if item.attention is not None:
             self.attention.show_picture(attention_picture(item))
-            self.resize(self.size().expandedTo(self.sizeHint()))
+            self.resize(self.width(), max(self.height(), _WITH_ATTENTION))
         ends = self.tr("{first} to {last}")
         self._ends.setText(ends.format(first=str(item.ds[0])[:10], last=str(item.ds[-1])[:10]))
         moved = self.tr(

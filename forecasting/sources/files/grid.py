@@ -126,6 +126,8 @@ def cell_kind(cell: str, form: str = "") -> str:
     ``form`` is a strptime pattern that dates are known to have; "" for none.
     """
     cell = cell.strip()
+    if "%" not in form and len(cell) <= 60 and _PLAIN.fullmatch(cell):
+        return "D" if _DATE_SERIAL.fullmatch(cell) else "N"
     if cell.lower() in MISSING:
         return "E"
     if len(cell) > 60:
@@ -135,8 +137,8 @@ def cell_kind(cell: str, form: str = "") -> str:
             return "D" if datetime.strptime(cell, form) else "T"
         except ValueError:
             pass
-    if _PLAIN.fullmatch(cell):
-        return "D" if _DATE_SERIAL.fullmatch(cell) else "N"
+        if _PLAIN.fullmatch(cell):
+            return "D" if _DATE_SERIAL.fullmatch(cell) else "N"
     if any(mark in cell for mark in "\t;|"):
         return "T"
     possible = _DATE_SIGNS.fullmatch(cell) is not None
@@ -180,7 +182,7 @@ def header_lines(text: str) -> tuple[int, ...] | None:
 
 
 #: Rows that are looked at to find the header at least, and cells about which that many rows do.
-_LEAST_ROWS, _MOST_CELLS = 100, 4800
+_LEAST_ROWS, _MOST_CELLS = 60, 2400
 
 
 def find_frame(rows: Sequence[Sequence[str]], form: str = "", header: str = "") -> Frame:

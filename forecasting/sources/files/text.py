@@ -59,6 +59,8 @@ _LEGACY = (
 )
 
 _CHUNK = 20_000
+#: Cells of a row by which a way of splitting is judged.
+_SCORED = 20
 #: Encodings of Python that no text file is written in; letters of a name that are shown.
 _NO_FILE = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"})
 _LONGEST_NAME = 40
@@ -397,7 +399,7 @@ def _score(rows: list[list[str]], form: str) -> float:
     width, count = widths.most_common(1)[0]
     typed, dated, size = 0.0, 0, 0
     for row in [row for row in rows if len(row) > 1][:100]:
-        kinds = [cell_kind(cell, form) for cell in row[:40]]
+        kinds = [cell_kind(cell, form) for cell in row[:_SCORED]]
         if "D" in kinds or "N" in kinds:
             size += 1
             typed += (kinds.count("D") + kinds.count("N")) / (len(kinds) - kinds.count("E"))

@@ -1,0 +1,89 @@
+"""Inputs and events as people meet them: chosen while a file is imported, and read off the chart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hands import (
+    assert_alive,
+    assert_sound,
+    click,
+    dialog_shown,
+    hover,
+    press_keys,
+    settled,
+    started,
+    type_text,
+    wait_until,
+)
+from PySide6.QtCore import QPoint
+
+from app.charts.event_marks import EVENTS
+from app.features.importing.dialog import ImportDialog
+
+
+@pytest.fixture
+def wide(tmp_path: Path) -> Path:
+    """Return a file of prices as yfinance writes them, with 40 further columns."""
+    days = pd.bdate_range("2023-01-02", periods=300)
+    close = 50 + np.cumsum(np.random.default_rng(0).normal(0, 0.5, 300))
+    frame = pd.DataFrame({"Date": days, "Close": close, "Dividends": 0.0, "Stock Splits": 0.0})
+    frame.loc[[240, 290], "Dividends"] = 0.24
+    frame.loc[270, "Stock Splits"] = 4.0
+    for number in range(40):
+        frame[f"factor {number}"] = np.sin(np.arange(300.0) * (number + 1) / 40)
+    frame.to_csv(tmp_path / "WIDE.csv", index=False)
+    return tmp_path / "WIDE.csv"
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_inputs_are_found_and_chosen_among_forty_columns(
+    tmp_path: Path, qapp: object, wide: Path, name: str
+) -> None:
+    with started(tmp_path / "home", "sample:wti", size=(1024, 700)) as bench:
+        bench.set_theme(name)
+        bench.importer.open(str(wide))
+        dialog = dialog_shown(ImportDialog)
+        assert isinstance(dialog, ImportDialog)
+        wait_until(dialog.load.isEnabled, "the file is understood")
+        press_keys("alt+i")
+        wait_until(dialog.inputs.table.isVisible, "the list is shown by its key")
+        assert_sound(dialog, f"inputs-import-{name}")
+        click(dialog.inputs.search)
+        type_text("factor 7")
+        row = 9
+        wait_until(lambda: dialog.inputs.table.isRowHidden(8), "the list is searched")
+        press_keys("Tab", "Tab", "Down")
+        kind = dialog.inputs.table.cellWidget(row, 1)
+        assert kind is not None
+        wait_until(lambda: kind.currentData() == "hist", "a key chooses the kind")
+        click(dialog.load)
+        wait_until(lambda: bench.importer.dialog is None, "it is loaded")
+        settled(bench)
+        assert bench.model.config().inputs.hist_exog == "factor 7"
+        assert_alive(bench)
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_events_are_read_hidden_and_shown_again(
+    tmp_path: Path, qapp: object, wide: Path, name: str
+) -> None:
+    with started(tmp_path / "home", str(wide)) as bench:
+        bench.set_theme(name)
+        settled(bench)
+        chart = bench.chart
+        pane = chart._price
+        point = pane.mapToScene(pane.frame().at(290, float(chart.series.y[290])))
+        hover(chart._view.viewport(), chart._view.mapFromScene(point) + QPoint(0, 2))
+        wait_until(lambda: chart.pointed_bar == 290, "the crosshair is there")
+        assert chart.marks.read(290).startswith("Dividend 0.24 on ")
+        assert_sound(bench.window, f"events-{name}")
+        press_keys("alt+shift+d")
+        wait_until(lambda: not chart.marks.groups[EVENTS], "the marks are hidden by their key")
+        press_keys("alt+shift+d")
+        wait_until(lambda: len(chart.marks.groups[EVENTS]) == 3, "and shown again")
+        bench.set_theme("light")
+        assert_alive(bench)
