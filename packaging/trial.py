@@ -186,18 +186,6 @@ def visible() -> str:
     raise SystemExit("The window did not open.")
 
 
-def until_loaded(shown: str) -> None:
-    """Wait until the window's title names the prices."""
-    end = time.monotonic() + _PATIENCE_S
-    ask = ["xdotool", "getwindowname", shown]
-    while time.monotonic() < end:
-        title = subprocess.run(ask, capture_output=True, text=True, check=False).stdout
-        if title.startswith("prices"):
-            return
-        time.sleep(0.2)
-    raise SystemExit("The prices were not loaded.")
-
-
 def picture(path: Path) -> None:
     """Take a picture of the screen."""
     subprocess.run(["import", "-window", "root", str(path)], check=True)
@@ -219,22 +207,21 @@ def first_verdict(place: Place, work: Path) -> dict[str, object]:
     with window(place, f"{place.home}/prices.csv"):
         shown = visible()
         seen = time.monotonic() - begun
-        until_loaded(shown)
-        loaded = time.monotonic() - begun
-        time.sleep(2)  # somebody looks at the chart
+        time.sleep(8)  # somebody looks at the chart
         picture(work / "loaded.png")
         pressed = time.monotonic()
         subprocess.run(["xdotool", "windowactivate", "--sync", shown], check=False)
-        subprocess.run(["xdotool", "key", "ctrl+t"], check=True)
         while len(runs(place)) == before:
+            # Does nothing while prices are read, nor while a network is trained.
+            subprocess.run(["xdotool", "key", "ctrl+t"], check=True)
             if time.monotonic() > pressed + _PATIENCE_S:
                 picture(work / "late.png")
                 raise SystemExit("There was no verdict in time.")
-            time.sleep(2)
+            time.sleep(5)
         judged = time.monotonic() - begun
         time.sleep(3)
         picture(work / "verdict.png")
-    return {"window_s": seen, "loaded_s": loaded, "verdict_s": judged, "run": runs(place)[0]}
+    return {"window_s": seen, "verdict_s": judged, "run": runs(place)[0]}
 
 
 def try_commands(place: Place) -> dict[str, object]:
