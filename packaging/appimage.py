@@ -52,7 +52,7 @@ def image(bundle: Path, work: Path, out: Path, version: str, start: Path, *, qui
     target = out / f"Candlecast-{version}-{platform.machine()}.AppImage"
     body = work / "appimage.squashfs"
     body.unlink(missing_ok=True)
-    level = "3" if quick else "12"
+    level = "3" if quick else "16"
     subprocess.run(
         [
             *("mksquashfs", str(root), str(body), "-root-owned", "-noappend", "-no-progress"),

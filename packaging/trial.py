@@ -264,6 +264,7 @@ def trial(package: Path, work: Path, suite: str) -> dict[str, object]:
         "--yes",
         f"/tmp/{package.name}",
     )
+    (machine.root / "tmp" / package.name).unlink()
     found["install_s"] = round(time.monotonic() - begun, 1)
     found["python_after"] = machine.call("sh", "-c", "command -v python3 pip || true").split()
     found["lists"] = machine.mentions()
