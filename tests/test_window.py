@@ -184,6 +184,7 @@ def test_training_two_epochs_ends_with_scores_and_a_sentence(qtbot: Any, bench: 
     finished = bench.session.finished
     assert finished is not None
     assert [item.epoch for item in bench.session.history] == [0, 1, 2]
+    wait(lambda: bench.results.judged.summary is not None)
     assert bench.results.judged.summary.sentence in texts(bench.results)
     bench.results.judged.unfold()
     assert finished.result.verdict.sentence in texts(bench.results)
@@ -599,6 +600,7 @@ PAINTED_BY |= {
     "app.interrupts",
     "app.number_format",
     "forecasting.files",
+    "forecasting.files.closing",
     "forecasting.files.bounded_read",
     "forecasting.files.atomic",
 }
