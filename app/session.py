@@ -660,9 +660,14 @@ class Session(QObject):
             )
         self.list_changed.emit()
 
+    @property
+    def pulsing(self) -> bool:
+        """Whether :attr:`frame_due` is still to come: something runs, or waits to be drawn."""
+        return self._pulse.isActive()
+
     def request_repaint(self) -> None:
         """Request one :attr:`frame_due`."""
-        if not self._pulse.isActive():
+        if not self.pulsing:
             self._pulse.start()
 
     def close(self, timeout_ms: int = 30_000) -> bool:

@@ -118,7 +118,7 @@ def test_past_forecasts_are_stepped_through_and_left(qtbot: Any, bench: Workbenc
     assert tested is not None
     outcomes = next(iter(tested.result.outcomes.values()))
     assert chart.forecasts.past.known
-    before = chart._price.viewRange()[0]
+    before = chart.shown_bars
     bench.actions["past_previous"].trigger()
     wait(lambda: chart.forecasts.origin.fan is not None)
     assert stepper.isVisible()
@@ -138,16 +138,16 @@ def test_past_forecasts_are_stepped_through_and_left(qtbot: Any, bench: Workbenc
     wait(
         lambda: (
             chart.forecasts.origin.fan is not None
-            and chart.forecasts.origin.fan.cutoff < chart._price.viewRange()[0][1]
+            and chart.forecasts.origin.fan.cutoff < chart.shown_bars[1]
         )
     )
-    assert chart.forecasts.origin.fan.cutoff > chart._price.viewRange()[0][0]  # type: ignore[union-attr]
+    assert chart.forecasts.origin.fan.cutoff > chart.shown_bars[0]  # type: ignore[union-attr]
     assert not buttons["previous"].isEnabled()
     bench.window.grab()
     qtbot.mouseClick(buttons["cancel"], Qt.MouseButton.LeftButton)
     wait(lambda: chart.forecasts.past.known)
     assert not stepper.isVisible()
-    assert chart._price.viewRange()[0] == pytest.approx(before)
+    assert chart.shown_bars == pytest.approx(before)
     bench.actions["past_next"].trigger()
     assert not stepper.isVisible()
 

@@ -93,8 +93,7 @@ def shown(chart: PriceChart, series: PriceSeries) -> PriceChart:
 
 
 def x_range(chart: PriceChart) -> tuple[float, float]:
-    low, high = chart._price.viewRange()[0]
-    return low, high
+    return chart.shown_bars
 
 
 def y_range(chart: PriceChart) -> tuple[float, float]:
@@ -353,7 +352,7 @@ def test_nothing_is_done_before_refresh(chart: PriceChart) -> None:
     chart.refresh()
     assert x_range(chart) != before
     assert chart._price.log
-    assert chart._series is series
+    assert chart.series is series
 
 
 def test_range_buttons_show_that_many_bars_or_all(chart: PriceChart) -> None:

@@ -224,11 +224,11 @@ def test_a_drag_moves_a_line_as_one_change(bench: Workbench) -> None:
     price = line.anchors[0].price
     start, end = (pixel(bench, 280, value) for value in (price, price * 1.02))
     between = QPoint(start.x(), (start.y() + end.y()) // 2)
-    view = bench.chart._price.viewRange()[0]
+    view = bench.chart.shown_bars
     press(bench, start, between, end, keys=Qt.KeyboardModifier.NoModifier)
     (moved,) = drawn(bench)
     assert moved.anchors[0].price > price
-    assert bench.chart._price.viewRange()[0] == view
+    assert bench.chart.shown_bars == view
     bench.actions["undo"].trigger()
     assert drawn(bench) == (line,)
 
@@ -263,10 +263,10 @@ def test_shift_and_drag_measures(bench: Workbench) -> None:
     series = bench.chart.series
     assert series is not None
     points = [pixel(bench, bar, float(series.y[bar])) for bar in (250, 260, 280)]
-    view = bench.chart._price.viewRange()[0]
+    view = bench.chart.shown_bars
     press(bench, *points, keys=Qt.KeyboardModifier.ShiftModifier)
     assert "30 bars" in bench.chart.measure.text(log=False)
-    assert bench.chart._price.viewRange()[0] == view
+    assert bench.chart.shown_bars == view
     QTest.keyClick(bench.chart, Qt.Key.Key_Escape)
     assert not bench.chart.measure.shown
 

@@ -176,7 +176,7 @@ def test_large_values_are_written_short_and_their_pane_follows_them(chart: Price
     shown(chart, bars(300, volume=np.full(300, 1e9) + np.arange(300)))
     chart.show_indicators([Indicator("obv"), Indicator("macd")])
     chart.refresh()
-    values = Indicator("obv").lines(chart._series)["obv"]
+    values = Indicator("obv").lines(chart.series)["obv"]
     told = {entry.label: entry.value for entry in chart.entries}
     assert told["OBV"].endswith("B")
     obv, macd = chart._rows[2:4]
@@ -244,7 +244,7 @@ def test_indicators_are_drawn_in_view_and_in_panes_of_their_own(chart: PriceChar
     assert [row.pane.isVisible() for row in chart._rows] == [True] * 4
     assert chart._rows[2].pane.viewRange()[1] == [0, 100]
     lower, upper = y_range(chart)
-    bands = Indicator("bollinger").lines(chart._series)
+    bands = Indicator("bollinger").lines(chart.series)
     start, stop = (int(edge) for edge in x_range(chart))
     assert lower < np.nanmin(bands["lower"][start:stop])
     assert upper > np.nanmax(bands["upper"][start:stop])
@@ -255,7 +255,7 @@ def test_indicators_are_drawn_in_view_and_in_panes_of_their_own(chart: PriceChar
     chart.refresh()
     assert count(picture(chart, 900, 600), HUES[False][1]) > 30
     table = chart.table()
-    assert table["RSI 14"][-1] == pytest.approx(Indicator("rsi").lines(chart._series)["rsi"][-1])
+    assert table["RSI 14"][-1] == pytest.approx(Indicator("rsi").lines(chart.series)["rsi"][-1])
     chart.show_indicators([])
     chart.refresh()
     QApplication.processEvents()
@@ -270,7 +270,7 @@ def _click(chart: PriceChart, key: str) -> None:
 
 def test_a_click_in_the_legend_hides_and_shows(chart: PriceChart) -> None:
     chart.show_indicators([Indicator("sma")])
-    chart.show_forecast(fan(chart._series, spread=0.05))
+    chart.show_forecast(fan(chart.series, spread=0.05))
     chart.refresh()
     chart._view.viewport().repaint()
     before, wide = count(picture(chart, 900, 600), HUES[False][0]), y_range(chart)
@@ -283,7 +283,7 @@ def test_a_click_in_the_legend_hides_and_shows(chart: PriceChart) -> None:
     for key in ("band-95", "band-80"):
         _click(chart, key)
         assert y_range(chart)[1] < wide[1]  # what is hidden takes no room
-    chart.show_forecast(fan(chart._series, spread=0.05), final=False)
+    chart.show_forecast(fan(chart.series, spread=0.05), final=False)
     chart.refresh()
     assert chart.hidden == {"band-80", "band-95"}  # an update of the training shows nothing again
 
@@ -310,7 +310,7 @@ def test_the_legend_is_worked_by_keyboard(chart: PriceChart) -> None:
 
 
 def test_percent_are_counted_from_the_first_bar_in_view_or_a_chosen_one(chart: PriceChart) -> None:
-    series = chart._series
+    series = chart.series
     drawn = y_range(chart)
     chart.set_scale("percent")
     chart.refresh()
@@ -360,9 +360,9 @@ def _over(chart: PriceChart, bar: int, price: float) -> QPoint:
 
 
 def test_prices_and_quantiles_catch_the_crosshair(chart: PriceChart) -> None:
-    chart.show_forecast(fan(chart._series, spread=0.03))
+    chart.show_forecast(fan(chart.series, spread=0.03))
     chart.refresh()
-    close, high = float(chart._series.y[950]), float(chart._series["high"][950])
+    close, high = float(chart.series.y[950]), float(chart.series["high"][950])
     port = chart._view.viewport()
 
     def move(index: QPoint) -> None:
@@ -405,15 +405,15 @@ def test_double_click_on_the_price_axis_lets_y_follow_again_and_keeps_the_bars(
 def test_a_forecast_of_the_past_stands_beside_what_happened(chart: PriceChart) -> None:
     told: list[str] = []
     chart.readout.connect(told.append)
-    forecast = fan(chart._series, cutoff=989)
+    forecast = fan(chart.series, cutoff=989)
     chart.show_forecast(forecast)
     chart.refresh()
     low, high = forecast.band(95)
-    held = int(((chart._series.y[990:] >= low[:10]) & (chart._series.y[990:] <= high[:10])).sum())
+    held = int(((chart.series.y[990:] >= low[:10]) & (chart.series.y[990:] <= high[:10])).sum())
     assert f"Of 10 bars that are known by now, {held} lie within" in chart.accessibleDescription()
     assert "what happened" in [entry.label for entry in chart.entries]
     chart._point(992)
-    assert f"C {chart._series.y[992]:.2f}" in told[-1]
+    assert f"C {chart.series.y[992]:.2f}" in told[-1]
     assert f"GRU median {forecast.median[2]:.2f}" in told[-1]
 
 

@@ -336,7 +336,7 @@ def test_a_backtest_is_kept_with_the_series_it_went_through(
     assert not judged.calibration.chart.table(), "one quantile has no band"
     assert judged.residuals.table.sheet["Model"] == ["GRU"]
     assert bench.past_forecasts._latest() is not None, "its forecasts are on the chart"
-    assert bench.chart._series is bench.session.series is series[0], "and so are its prices"
+    assert bench.chart.series is bench.session.series is series[0], "and so are its prices"
     assert "An earlier test" in texts(bench.layout.backtest)
 
 

@@ -260,10 +260,10 @@ def test_a_fault_in_training_is_told_and_ends_idle(
 def test_the_pulse_rests_when_nothing_runs(qtbot: Any, session: Session) -> None:
     beats: list[None] = []
     loaded(qtbot, session)
-    qtbot.waitUntil(lambda: not session._pulse.isActive())
+    qtbot.waitUntil(lambda: not session.pulsing)
     session.frame_due.connect(lambda: beats.append(None))
     session.request_repaint()
-    qtbot.waitUntil(lambda: not session._pulse.isActive())
+    qtbot.waitUntil(lambda: not session.pulsing)
     assert len(beats) == 1
 
 

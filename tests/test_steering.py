@@ -117,14 +117,14 @@ def test_a_training_in_the_open(qtbot: Any, bench: Workbench) -> None:
     slider.setFocus()
     qtbot.keyClick(slider, Qt.Key.Key_Home)
     assert panel.scrubber.place == 0
-    view = bench.chart._price.viewRange()[0]
+    view = bench.chart.shown_bars
     qtbot.mouseClick(panel._pause, Qt.MouseButton.LeftButton)
     wait(lambda: len(bench.session.history) > before + 2)
     bench.chart.refresh()
     assert panel.scrubber.place == 0
     assert bench.chart.forecasts.forecast is not None
     assert bench.chart.forecasts.forecast.model.endswith("epoch 0")
-    assert bench.chart._price.viewRange()[0] == view
+    assert bench.chart.shown_bars == view
     qtbot.keyClick(slider, Qt.Key.Key_End)
     assert panel.scrubber.place is None
     bench.actions["stop"].trigger()

@@ -35,7 +35,7 @@ def idle(bench: Workbench) -> None:
         lambda: (
             bench.session.state == "idle"
             and bench.session.threads == 0
-            and not bench.session._pulse.isActive()
+            and not bench.session.pulsing
         )
     )
 

@@ -131,6 +131,12 @@ class BarView(Chart):
         """
         return self._follows and self._bars != 0
 
+    @property
+    def shown_bars(self) -> tuple[float, float]:
+        """The first and the last bar in view, and the parts of bars beside them."""
+        low, high = self._price.viewRange()[0]
+        return low, high
+
     def _tell_range(self) -> None:
         self.range_moved.emit(self.in_range)
 
@@ -189,7 +195,7 @@ class BarView(Chart):
     def _apply_range(self) -> None:
         """Set x where the chart still follows, then y."""
         if self._known():
-            self._set_x(*(self._home() if self._follows else self._price.viewRange()[0]))
+            self._set_x(*(self._home() if self._follows else self.shown_bars))
 
     def _home(self) -> tuple[float, float]:
         """Return the followed view: the wanted number of bars, the forecast, and some air at the
@@ -216,7 +222,7 @@ class BarView(Chart):
 
     def _apply_y(self) -> None:
         """Fit y to what is in view, and the axes to their labels."""
-        low, high = self._price.viewRange()[0]
+        low, high = self.shown_bars
         start, stop = int(np.floor(low)), int(np.ceil(high)) + 1
         if self._auto_y:
             extent = self._extent(start, stop)
@@ -251,7 +257,7 @@ class BarView(Chart):
         """Move the view until it shows a forecast and some bars before it; at first so near that
         the forecast can be read.
         """
-        low, high = self._home() if self._follows else self._price.viewRange()[0]
+        low, high = self._home() if self._follows else self.shown_bars
         wide = high - low
         if self._before_origin is None:
             self._before_origin = (low, high, self._follows)
@@ -283,7 +289,7 @@ class BarView(Chart):
     def _pan(self, bars: float, prices: float) -> None:
         self._follows = False
         self._tell_range()
-        low, high = self._price.viewRange()[0]
+        low, high = self.shown_bars
         if not self._auto_y and self.sender() in (self, self._price, None):
             bottom, top = self._price.viewRange()[1]
             self._price.setYRange(bottom + prices, top + prices, padding=0)
@@ -292,7 +298,7 @@ class BarView(Chart):
     def _zoom(self, factor: float, centre: float) -> None:
         self._follows = False
         self._tell_range()
-        low, high = self._price.viewRange()[0]
+        low, high = self.shown_bars
         most = max(self._total() * 1.1, 40.0)
         factor = min(max(factor, _CLOSEST / (high - low)), most / (high - low))
         self._set_x(centre + (low - centre) * factor, centre + (high - centre) * factor)
@@ -308,7 +314,7 @@ class BarView(Chart):
         """Arrows pan, + and - zoom, with Shift they scale y; Home and End go to the ends; A lets
         y follow.
         """
-        low, high = self._price.viewRange()[0]
+        low, high = self.shown_bars
         wide, key = high - low, event.key()
         sense = _SENSE.get(Qt.Key(key), "")
         if not self._known():

@@ -122,7 +122,7 @@ class PriceChart(PriceScene):
         """
         if self._series is None:
             return {}
-        low, high = self._price.viewRange()[0]
+        low, high = self.shown_bars
         first, last = math.ceil(low), math.floor(high)
         forecasts = self.forecasts.of(self._series.symbol)
         columns = price_table(self._series, forecasts, first, last)

@@ -343,7 +343,7 @@ class PriceScene(BarView):
     def _base_bar(self) -> int:
         """Return the bar at which percent begin: the chosen one, or the first in view."""
         assert self._series is not None
-        first = min(max(math.ceil(self._price.viewRange()[0][0]), 0), len(self._series) - 1)
+        first = min(max(math.ceil(self.shown_bars[0]), 0), len(self._series) - 1)
         return first if self._base.bar is None else self._base.bar
 
     def _seen_studies(self) -> list[IndicatorSeries]:
