@@ -217,7 +217,7 @@ def test_stop_keeps_the_best_network_so_far(qtbot: Any, bench: Workbench) -> Non
     finished = bench.session.finished
     assert finished is not None
     assert finished.result.info.stopped == "user"
-    assert "stopped by you" in texts(bench.results)
+    wait(lambda: "stopped by you" in texts(bench.results))
 
 
 @pytest.mark.slow
