@@ -61,7 +61,8 @@ class Leaks:
     def found(self) -> list[str]:
         """Return what was not there before, in words."""
         left = [
-            f"{type(item).__name__} {item.objectName()!r} still runs" for item in self._active()
+            f"{type(item).__name__} {item.objectName()!r} of {item.parent()!r} still runs"
+            for item in self._active()
         ]
         left += [f"thread {item.name!r} still runs" for item in self._new_threads()]
         left += [f"process {_told(pid)} still runs" for pid in self._new_children()]

@@ -144,6 +144,10 @@ def test_indicators_of_all_columns_are_what_their_definitions_say() -> None:
     )
 
 
+def visible_rows(chart: PriceChart) -> list[Any]:
+    return [row for row in chart._rows if row.pane.isVisible()]
+
+
 def test_an_indicator_that_needs_other_columns_says_so(chart: PriceChart) -> None:
     series = closes(walk(200).y)
     assert Indicator("atr").missing(series) == ("high", "low")
@@ -154,7 +158,7 @@ def test_an_indicator_that_needs_other_columns_says_so(chart: PriceChart) -> Non
     told = {entry.label: entry.value for entry in chart.entries}
     assert told["ATR 14"] == "needs high, low"
     assert told["Keltner 20, 2"] == "needs high, low"
-    assert len([row for row in chart._rows if row.pane.isVisible()]) == 2, "the prices and the RSI"
+    assert len(visible_rows(chart)) == 2, "the prices and the RSI"
 
 
 def test_panes_are_made_when_they_are_used_and_as_many_as_are_requested(chart: PriceChart) -> None:
@@ -165,10 +169,10 @@ def test_panes_are_made_when_they_are_used_and_as_many_as_are_requested(chart: P
     QApplication.processEvents()
     panes = sum(spec.scale is not None for spec in INDICATORS.values())
     assert len(chart._rows) == made + panes
-    assert all(row.pane.isVisible() for row in chart._rows)
+    assert len(visible_rows(chart)) == 2 + panes
     chart.show_indicators([Indicator("macd"), Indicator("rsi"), Indicator("rsi", (7,))])
     chart.refresh()
-    assert [row.pane.isVisible() for row in chart._rows].count(True) == made + 2
+    assert len(visible_rows(chart)) == 4
     assert {"RSI 14", "RSI 7"} <= chart.table().keys()
 
 
@@ -179,7 +183,7 @@ def test_large_values_are_written_short_and_their_pane_follows_them(chart: Price
     values = Indicator("obv").lines(chart.series)["obv"]
     told = {entry.label: entry.value for entry in chart.entries}
     assert told["OBV"].endswith("B")
-    obv, macd = chart._rows[2:4]
+    obv, macd = visible_rows(chart)[2:]
     start, stop = (int(edge) for edge in x_range(chart))
     low, high = obv.pane.viewRange()[1]
     assert low < values[max(start, 0) : stop].min()
@@ -241,8 +245,8 @@ def test_indicators_are_drawn_in_view_and_in_panes_of_their_own(chart: PriceChar
     chart.refresh()
     QApplication.processEvents()
     assert chart._price.height() < height
-    assert [row.pane.isVisible() for row in chart._rows] == [True] * 4
-    assert chart._rows[2].pane.viewRange()[1] == [0, 100]
+    assert len(visible_rows(chart)) == 4
+    assert visible_rows(chart)[2].pane.viewRange()[1] == [0, 100]
     lower, upper = y_range(chart)
     bands = Indicator("bollinger").lines(chart.series)
     start, stop = (int(edge) for edge in x_range(chart))

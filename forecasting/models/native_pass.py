@@ -204,7 +204,7 @@ class _Pass:
         self.kernel, self.bars, self.hidden, self.cell = kernel, bars, hidden, cell
         self.weights = weights
         self.record: Tensor | None = None
-        self.gated = native.KINDS[kind] == "lstm"
+        self.gated = native.CELL_STATES[kind]
         batch, length, inputs = bars.shape
         self.size = weights[1].shape[1]
         self.tiles = -(-batch // kernel.tile_width)

@@ -8,6 +8,7 @@ Never required: where the library is absent, torch computes the same. ``CANDLECA
 from __future__ import annotations
 
 from forecasting.native.library import (
+    CELL_STATES,
     CHOICES,
     KINDS,
     VARIABLE,
@@ -21,6 +22,7 @@ from forecasting.native.library import (
 )
 
 __all__ = [
+    "CELL_STATES",
     "CHOICES",
     "KINDS",
     "VARIABLE",

@@ -19,6 +19,8 @@ VARIABLE = "CANDLECAST_KERNEL"
 CHOICES = ("auto", "off", "on")
 #: Units that the kernel computes; the place of a name is its number there.
 KINDS = ("lstm", "gru", "tanh", "relu")
+#: Whether a unit has a cell state beside the hidden one, by its number.
+CELL_STATES = (True, False, False, False)
 Precision = Literal["f32", "f64"]
 
 _STRIDES = {"bars_by_window", "bars_by_bar", "d_by_window", "d_by_bar"}

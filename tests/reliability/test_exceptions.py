@@ -35,10 +35,12 @@ def close_dialogs() -> None:
 BACKGROUND: dict[str, Callable[[Workbench], object]] = {
     "app.features.journal.controller._read": lambda bench: bench.journal_controller.read(),
     "app.features.runs.controller._read_runs": lambda bench: bench.runs.start(),
-    "app.features.tickers.controller.cached_tickers": lambda bench: (
+    "app.features.tickers.controller.jobs.cached_tickers": lambda bench: (
         bench.actions.ticker_field.recent_requested.emit()
     ),
-    "app.features.training.controller.unfinished": lambda bench: bench.training_controller.start(),
+    "app.features.training.controller.jobs.unfinished": lambda bench: (
+        bench.training_controller.start()
+    ),
     "app.features.evaluation.details.detail_of": lambda bench: (
         bench.results.judged.detail_requested.emit({})
     ),
