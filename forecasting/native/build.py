@@ -65,10 +65,12 @@ def _has_tools() -> bool:
 
 
 def is_due() -> bool:
-    """Return whether the library is to be built: there is none, it has not failed, and a compiler
-    is there.
+    """Return whether the library is to be built: there is none, it has not failed, its folder can
+    be written, and a compiler is there.
     """
-    return not library_path().exists() and not reason_path().exists() and compiler() is not None
+    if library_path().exists() or reason_path().exists() or not os.access(SOURCES, os.W_OK):
+        return False
+    return compiler() is not None
 
 
 def build() -> str:
