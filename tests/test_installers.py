@@ -15,7 +15,6 @@ from xml.etree import ElementTree
 
 import pytest
 
-from app.cli import mcp_call
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGING = ROOT / "packaging"
@@ -176,6 +175,9 @@ def test_every_distribution_states_its_licence(packaging: ModuleType) -> None:
 
 
 def test_a_child_of_a_frozen_program_is_the_program_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("anyio", reason="the server for assistants is an extra")
+    from app.cli import mcp_call
+
     assert mcp_call.program() == [sys.executable, "-P", "-m", "app"]
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     monkeypatch.setattr(sys, "executable", "/usr/lib/candlecast/candlecast")

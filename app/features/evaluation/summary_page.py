@@ -29,7 +29,9 @@ from forecasting.series import Outcomes
 from forecasting.summary import TERMS, KeyNumber, Standing, Summary
 
 #: Width in pixels from which the four numbers stand in one row.
-_WIDE = 560
+_WIDE = 480
+#: Least height in pixels of reasons and picture: in a low window the numbers go first.
+_LEAST = 36
 
 
 def _tr(text: str) -> str:
@@ -154,7 +156,10 @@ class SummaryPage(QWidget):
         whole.addLayout(self._grid)
         columns = QHBoxLayout()
         columns.setSpacing(10)
-        columns.addWidget(self._left(), 3)
+        left = self._left()
+        for part in (left, self.chart):
+            part.setMinimumHeight(_LEAST)
+        columns.addWidget(left, 3)
         right = QVBoxLayout()
         right.setSpacing(2)
         right.addWidget(self._caption)
