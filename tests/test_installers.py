@@ -15,7 +15,6 @@ from xml.etree import ElementTree
 
 import pytest
 
-
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGING = ROOT / "packaging"
 MIME = "{http://www.freedesktop.org/standards/shared-mime-info}"
