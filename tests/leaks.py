@@ -21,7 +21,7 @@ from shiboken6 import getCppPointer, isValid
 
 #: Seconds in which what ends by itself may end: a window that stays open for the next test comes to
 #: rest, too.
-_PATIENCE_S = 2.0
+_PATIENCE_S = 4.0
 #: Processes that Python keeps for as long as it lives once it has needed them.
 _KEPT = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 #: Threads that Dask keeps for the next cluster, by the beginning of their names.
