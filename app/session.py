@@ -191,7 +191,7 @@ class Session(QObject):
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self._do_put_off)
         self._put_off: list[Callable[[], object]] = []
-        self._is_fresh, self._closed = False, False
+        self._is_fresh = False
 
     @property
     def panel(self) -> Panel | None:
@@ -291,10 +291,8 @@ class Session(QObject):
 
     def call_once_shown(self, do: Callable[[], object]) -> None:
         """Call a function once what is being loaded is shown, or could not be loaded in three
-        seconds; in the next turn of the event loop where nothing is. Never after the end.
+        seconds; in the next turn of the event loop where nothing is.
         """
-        if self._closed:
-            return
         self._put_off.append(do)
         self._soon.start(_LOADING_MS if self.state == "loading" else 0)
 
@@ -688,8 +686,6 @@ class Session(QObject):
         ended = self.background.wait(deadline) and not self._retired
         if ended:
             self._rest()
-        self._closed = ended
-        self._soon.stop()
         self._let_go()
         return ended
 

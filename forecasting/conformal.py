@@ -241,7 +241,7 @@ class Aci(Calibration):
 
     def _tracked(self, scored: Scored, knots: Floats) -> tuple[Floats, Floats]:
         """Return both layers of the adaptation, in log width, as they stood at each origin's
-        cutoff: [N, H] and [N, H, K].
+        cutoff, [N, H] and [N, H, K], for forecasts in the order of their cutoffs.
         """
         alpha, distance = 1 - np.array(TRACKED) / 100, np.abs(scored.z)
         steps = np.arange(1, distance.shape[1] + 1)
@@ -558,7 +558,7 @@ def _stretched(x: Floats, knots: Floats, reach: Floats) -> Floats:
 
 
 def _in_time(scored: Scored, known: npt.NDArray[np.bool_]) -> Iterator[tuple[Ints, Ints, Ints]]:
-    """Iterate over the cutoffs in time order.
+    """Iterate over the cutoffs of forecasts that stand in the order of their cutoffs.
 
     Yields, for each, the origins issued then, and origin and step of the outcomes that became known
     since the cutoff before, at or before this one.
@@ -566,13 +566,12 @@ def _in_time(scored: Scored, known: npt.NDArray[np.bool_]) -> Iterator[tuple[Int
     n, h = np.nonzero(known)
     order = np.argsort(scored.ds[n, h], kind="stable")
     n, h = n[order], h[order]
-    dates, index = np.unique(scored.cutoff, return_inverse=True)
-    rows = np.argsort(index, kind="stable")
-    first = np.searchsorted(index[rows], np.arange(dates.size + 1))
+    dates, first = np.unique(scored.cutoff, return_index=True)
+    first = np.append(first, scored.cutoff.size)
     ready = np.concatenate([[0], np.searchsorted(scored.ds[n, h], dates, side="right")])
     for k in range(dates.size):
         news = slice(ready[k], ready[k + 1])
-        yield rows[first[k] : first[k + 1]], n[news], h[news]
+        yield np.arange(first[k], first[k + 1]), n[news], h[news]
 
 
 def _outcomes(

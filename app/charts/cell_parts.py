@@ -81,7 +81,7 @@ def _live(part: CellPart) -> bool:
     return part.kind in ("gate", "state", "attention")
 
 
-def _reads(config: ModelConfig, feeds: Sequence[str]) -> CellPart:
+def _input_part(config: ModelConfig, feeds: Sequence[str]) -> CellPart:
     through = (
         f" A filter hands {config.conv_kernel} bars at a time on to the cell."
         if config.conv_kernel
@@ -94,7 +94,7 @@ def _reads(config: ModelConfig, feeds: Sequence[str]) -> CellPart:
     return CellPart("input", "input", "The bar", text, 0, 2, tuple(feeds))
 
 
-def _says(column: int) -> CellPart:
+def _output_part(column: int) -> CellPart:
     text = (
         "The head turns the state after the last bar into quantiles: how the next bars are "
         "distributed. It starts at zero, so that an untrained network says what the baseline says."
@@ -105,7 +105,7 @@ def _says(column: int) -> CellPart:
 def _plain(config: ModelConfig) -> tuple[CellPart, ...]:
     squash = "ReLU, which cuts off below 0" if config.activation == "relu" else "tanh, to -1 to 1"
     return (
-        _reads(config, ("new",)),
+        _input_part(config, ("new",)),
         CellPart(
             "new",
             "new",
@@ -125,13 +125,13 @@ def _plain(config: ModelConfig) -> tuple[CellPart, ...]:
             1,
             ("output", "new"),
         ),
-        _says(3),
+        _output_part(3),
     )
 
 
 def _lstm(config: ModelConfig) -> tuple[CellPart, ...]:
     return (
-        _reads(config, ("forget gate", "input gate", "new", "output gate")),
+        _input_part(config, ("forget gate", "input gate", "new", "output gate")),
         CellPart(
             "forget gate",
             "gate",
@@ -184,13 +184,13 @@ def _lstm(config: ModelConfig) -> tuple[CellPart, ...]:
             ("output",),
             "output",
         ),
-        _says(4),
+        _output_part(4),
     )
 
 
 def _gru(config: ModelConfig) -> tuple[CellPart, ...]:
     return (
-        _reads(config, ("reset", "new", "update")),
+        _input_part(config, ("reset", "new", "update")),
         CellPart(
             "reset",
             "gate",
@@ -231,13 +231,13 @@ def _gru(config: ModelConfig) -> tuple[CellPart, ...]:
             1,
             ("output", "reset"),
         ),
-        _says(3),
+        _output_part(3),
     )
 
 
 def _transformer(config: ModelConfig) -> tuple[CellPart, ...]:
     return (
-        _reads(config, ("position",)),
+        _input_part(config, ("position",)),
         CellPart(
             "position",
             "new",
@@ -267,5 +267,5 @@ def _transformer(config: ModelConfig) -> tuple[CellPart, ...]:
             1,
             ("output",),
         ),
-        _says(4),
+        _output_part(4),
     )

@@ -139,7 +139,7 @@ def _forecast_saved(
     from forecasting import jobs
     from forecasting.events import ForecastMade, Prediction
 
-    _refuse_beside_model_file(source, chosen, settings)
+    _check_model_file_options(source, chosen, settings)
     check_judged(chosen.targets)
     check_drawable(pictures)
     saved = settings_of(path)
@@ -256,7 +256,7 @@ def _autosave(panel: Panel, experiment: RunConfig, resume: bool) -> Path:
     return path
 
 
-def _refuse_beside_model_file(
+def _check_model_file_options(
     source: SourceArguments, chosen: ForecastArguments, settings: Mapping[str, Any]
 ) -> None:
     """Refuse what makes no sense beside ``--model-file``: the saved model has its settings, and

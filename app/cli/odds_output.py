@@ -160,10 +160,12 @@ def show_portfolio(made: PortfolioMade, as_json: bool, base_rate: bool = False) 
     from app.cli import documents
     from forecasting.base_rates import held_rate
 
-    held = made.portfolio
-    by_symbol = {series.symbol: series for series in made.panel}
-    members = [by_symbol[symbol] for symbol in held.symbols]
-    rate = held_rate(members, held.weights.tolist(), len(held.ds)) if base_rate else None
+    rate = None
+    if base_rate:
+        held = made.portfolio
+        by_symbol = {series.symbol: series for series in made.panel}
+        members = [by_symbol[symbol] for symbol in held.symbols]
+        rate = held_rate(members, held.weights.tolist(), len(held.ds))
     if as_json:
         rated = {"base_rate": documents.base_rate(rate)} if rate else {}
         show(documents.to_json(portfolio_document(made) | rated))

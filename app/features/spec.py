@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QMainWindow
+from PySide6.QtWidgets import QMainWindow, QWidget
 
 from app.actions import Actions, Command
 from app.charts.price import PriceChart
@@ -46,6 +46,8 @@ class FeatureController(QObject):
         Key of a run that was stored and is to be shown.
     journal_changed : Signal
         The journal may hold more than before.
+    day_requested : Signal
+        :class:`Outcomes` of a model and the day of one of its forecasts, whose series is shown.
     """
 
     changed = Signal()
@@ -55,6 +57,7 @@ class FeatureController(QObject):
     undo_offered = Signal()
     run_stored = Signal(str)
     journal_changed = Signal()
+    day_requested = Signal(object, object)
 
     def __init__(self, context: FeatureContext) -> None:
         super().__init__(context.window)
@@ -83,6 +86,12 @@ class FeatureController(QObject):
     def _connect(self, command: str, do: Callable[[], object]) -> None:
         """Call a function when a command is chosen."""
         self._context.actions[command].triggered.connect(lambda _checked=False: do())
+
+    def _bring(self, window: QWidget | FeatureWindow) -> None:
+        """Show a window before the others, and give it the keyboard."""
+        window.show()
+        window.raise_()
+        window.activateWindow()
 
     def _written(self, path: str | Path, write: Callable[[], object]) -> bool:
         """Write a file and tell of it; False, with :attr:`refused`, where that fails."""
@@ -168,11 +177,6 @@ class WindowController(FeatureController, Generic[WindowT]):
         """Refresh an open window once nothing runs; for :attr:`Session.state_changed`."""
         if state == "idle" and self.shown is not None and self.shown.isVisible():
             self._refresh(self.shown)
-
-    def _bring(self, window: FeatureWindow) -> None:
-        window.show()
-        window.raise_()
-        window.activateWindow()
 
 
 @dataclass(frozen=True, eq=False)

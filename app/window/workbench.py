@@ -526,7 +526,7 @@ class Workbench(QObject):
         self.session.frame_due.connect(self._draw)
 
     def _wire_panels(self) -> None:
-        self.importer.inputs_chosen.connect(self.features["inputs"].take)
+        self.importer.inputs_chosen.connect(lambda choice: self.features["inputs"].take(choice))
         self.importer.specs = lambda: self.features["inputs"].specs() or ()
         self.view_controller.color_also(self.importer.set_theme)
         self.view_controller.color_also(self.training_controller.set_theme)
@@ -562,13 +562,12 @@ class Workbench(QObject):
         self.runs.deleted.connect(lambda: self.training_controller.offer_undo(self.runs))
         self.features["drawings"].hinted.connect(self._status.rest)
         self.features["drawings"].odds_requested.connect(
-            lambda *asked: self.features["odds"].add_along(*asked)
+            lambda *line: self.features["odds"].add_along(*line)
         )
         self.view_controller.interval_controller.changed.connect(self._show_interval)
         self.view_controller.interval_controller.warned.connect(self.banner.show_notice)
         self.from_here.notified.connect(self.banner.show_notice)
         self.past_forecasts.notified.connect(self.banner.show_notice)
-        self.features["judge"].day_requested.connect(self.past_forecasts.show_judged)
         self.backtest_controller.notified.connect(self.banner.show_notice)
         for show in (self.running.show_run, self.past_forecasts.show_past):
             self.runs.filled.connect(show)
@@ -595,11 +594,14 @@ class Workbench(QObject):
         for dialog in self.window.findChildren(
             QDialog, options=Qt.FindChildOption.FindDirectChildrenOnly
         ):
-            self._adopt(dialog)
+            if not dialog.property("adopted"):
+                dialog.setProperty("adopted", True)
+                self._adopt(dialog)
         feature.refused.connect(self.report)
         feature.changed.connect(self.project_controller.touch)
         feature.run_stored.connect(self.runs.show_stored)
         feature.journal_changed.connect(self.journal_controller.read)
+        feature.day_requested.connect(self.past_forecasts.show_judged)
         feature.notified.connect(self.banner.show_notice)
         feature.warned.connect(self.banner.show_lasting)
         feature.undo_offered.connect(partial(self.training_controller.offer_undo, feature))

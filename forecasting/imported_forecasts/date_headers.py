@@ -16,7 +16,7 @@ from forecasting.sources.files.dates import read_dates
 from forecasting.sources.files.grid import Grid
 
 #: Fewest columns of dates, and most columns beside them.
-_LEAST, _MOST_BESIDE = 3, 4
+_LEAST, _MOST_OTHERS = 3, 4
 #: Most rows that become columns, and most cells of the table that is made.
 _MOST_ROWS, _MOST_CELLS = 60, 20_000_000
 #: Names that are numbers, but for days as 20240131.
@@ -35,7 +35,7 @@ class _Shape:
     """Which columns are dates, and which stand beside them."""
 
     dates: tuple[int, ...]
-    beside: tuple[int, ...]
+    others: tuple[int, ...]
 
 
 def with_dates_in_rows(grid: Grid) -> Grid:
@@ -54,15 +54,17 @@ def with_dates_in_rows(grid: Grid) -> Grid:
     if shape is None:
         return grid
     cells = [_texts(grid.columns[index]) for index in shape.dates]
-    labels = [_texts(grid.columns[index]) for index in shape.beside]
+    labels = [_texts(grid.columns[index]) for index in shape.others]
     if len(cells) * grid.rows > _MOST_CELLS:
         raise SourceError(f"The table holds {grid.rows:,} rows of {len(cells)} dates.", "Split it.")
     days = [grid.names[index] for index in shape.dates]
-    names = [grid.names[index] for index in shape.beside]
+    names = [grid.names[index] for index in shape.others]
     if len(labels) == 1 and _dated(labels[0]):
         made = _by_cutoff(labels[0], days, cells)
     else:
-        telling = next((n for n, column in enumerate(labels) if _tell(names[n], column)), None)
+        telling = next(
+            (n for n, column in enumerate(labels) if _names_values(names[n], column)), None
+        )
         made = (
             _long(names, labels, days, cells)
             if telling is None
@@ -82,9 +84,9 @@ def with_dates_in_rows(grid: Grid) -> Grid:
 def _shape(grid: Grid) -> _Shape | None:
     names = [name.strip() for name in grid.names]
     dates = tuple(index for index, name in enumerate(names) if is_date(name))
-    beside = tuple(index for index in range(len(names)) if index not in dates)
-    if len(dates) >= _LEAST and len(beside) <= _MOST_BESIDE:
-        return _Shape(dates, beside)
+    others = tuple(index for index in range(len(names)) if index not in dates)
+    if len(dates) >= _LEAST and len(others) <= _MOST_OTHERS:
+        return _Shape(dates, others)
     bare = [name for name in names if _NO_YEAR.fullmatch(name) and not read_name(name).level]
     bare = [name for name in bare if read_name(name).kind == "unknown"]
     if len(bare) >= _LEAST and len(names) - len(bare) <= 1 and _rises(bare):
@@ -129,7 +131,7 @@ def _dated(labels: Sequence[str]) -> bool:
     return len(there) > 1 and bool(read_dates(pa.array(there)).readable == 1)
 
 
-def _tell(name: str, labels: Sequence[str]) -> bool:
+def _names_values(name: str, labels: Sequence[str]) -> bool:
     """Whether the labels of rows say what their numbers are."""
     distinct = {label for label in labels if label}
     if not 0 < len(distinct) <= _MOST_ROWS:

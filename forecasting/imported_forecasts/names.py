@@ -239,12 +239,12 @@ def read_name(text: str) -> ColumnName:
     )
 
 
-def says_actual(text: str) -> bool:
+def is_actual_name(text: str) -> bool:
     """Tell whether the name of a column says in words that it is what really happened."""
     return bool(set(plain(text).split()) & _ACTUAL)
 
 
-def names_model(text: str) -> bool:
+def is_model_name(text: str) -> bool:
     """Tell whether the name of a column is that of a well-known model."""
     return bool(set(plain(text).split()) & _MODELS)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from forecasting.errors import CandlecastError
 from forecasting.imported_forecasts.date_headers import is_date
 from forecasting.imported_forecasts.header_lines import lines_of_names, spanned
-from forecasting.imported_forecasts.names import names_model, read_name, says_actual
+from forecasting.imported_forecasts.names import is_actual_name, is_model_name, read_name
 from forecasting.sources.files.container import Opened, inspect_file
 from forecasting.sources.files.text import detect_encoding
 
@@ -54,7 +54,7 @@ def names_say_forecasts(names: Sequence[str]) -> bool:
     dated = kinds["ds"] + kinds["target_ds"] + (not names[0].strip() if names else 0)
     steps = sum(re.fullmatch(r"(?i)f\d{1,2}", name.strip()) is not None for name in names)
     forecast = kinds["point"] + kinds["mean"]
-    actual, model = any(map(says_actual, names)), any(map(names_model, names))
+    actual, model = any(map(is_actual_name, names)), any(map(is_model_name, names))
     return bool(
         (levels > 1 and (dated or kinds["step"]))
         or (kinds["cutoff"] and dated)

@@ -271,9 +271,10 @@ def _future(
     combined: Combined, stored: Sequence[StoredForecasts], panel: Panel, config: RunConfig
 ) -> Generator[Event, None, tuple[Forecast, ...]]:
     """Forecast from the last bars; nothing where a stored forecast does not reach so far."""
-    last = Origins.last(living(panel))
+    current = living(panel)
+    last = Origins.last(current)
     for item in stored:
-        if not item.covers(living(panel), last).all():
+        if not item.covers(current, last).all():
             yield Notice(f"{item.name} has no forecast from the last bar: nothing new is forecast.")
             return ()
     return future(combined, panel, config.task.horizon, config.task.point)

@@ -60,8 +60,8 @@ def compiler() -> str | None:
 
 
 def _has_tools() -> bool:
-    asked = subprocess.run(["/usr/bin/xcode-select", "-p"], capture_output=True, check=False)
-    return asked.returncode == 0
+    found = subprocess.run(["/usr/bin/xcode-select", "-p"], capture_output=True, check=False)
+    return found.returncode == 0
 
 
 def is_due() -> bool:

@@ -103,8 +103,8 @@ class _Bounded:
         self.chart = self.page = None
 
     def request(self, method: str, url: str, **kwargs: Any) -> Any:
-        asked = urlsplit(url)
-        is_chart = asked.path.startswith(_CHART)
+        path = urlsplit(url).path
+        is_chart = path.startswith(_CHART)
         self._check_need(url, is_chart)
         for _ in range(_MOST_HOPS):
             response = self._asked(method, url, is_chart, **kwargs)
@@ -120,7 +120,7 @@ class _Bounded:
             }
         else:
             raise AstrayError("it is passed on again and again")
-        if asked.path == _EARNINGS:
+        if path == _EARNINGS:
             self.page = response
         if is_chart:
             self.chart = response

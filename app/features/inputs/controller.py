@@ -43,7 +43,7 @@ class InputsController(FeatureController):
         self.dialog = InputsDialog(self._window)
         self.explanation = ExplanationDialog(self._window)
         self.dialog.file_requested.connect(self._ask_file)
-        self.dialog.accepted.connect(lambda: self._settle(self.dialog.choice()))
+        self.dialog.accepted.connect(lambda: self._apply(self.dialog.choice()))
         self._model.inputs_requested.connect(self.choose)
         self._connect("inputs", self.choose)
         self._connect("explain", self.explain)
@@ -138,9 +138,9 @@ class InputsController(FeatureController):
         """Let the settings name the inputs of a choice, beside the files of inputs they name."""
         specs = self.specs()
         if specs is not None:
-            self._settle(choice)
+            self._apply(choice)
 
-    def _settle(self, choice: InputChoice) -> None:
+    def _apply(self, choice: InputChoice) -> None:
         try:
             config = self._model.config().changed(
                 hist_exog=choice.hist_exog,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
-
 from app.dialogs import ask_file, ask_save_path
 from app.features.evaluation.controller import EvaluationController
 from app.features.judge.actual_prices import prices_within, shows
@@ -37,11 +35,7 @@ class JudgeController(FeatureController):
     ----------
     dialog : JudgeDialog or None
         The dialog while it is open.
-    day_requested : Signal
-        :class:`Outcomes` of a model and the day of one of its forecasts, whose series is shown.
     """
-
-    day_requested = Signal(object, object)
 
     def __init__(self, context: FeatureContext) -> None:
         super().__init__(context)
@@ -141,9 +135,7 @@ class JudgeController(FeatureController):
         if self._shown is None or self._shown.found is None:
             self.ask()
             return
-        self._shown.show()
-        self._shown.raise_()
-        self._shown.activateWindow()
+        self._bring(self._shown)
 
     def show_day(self, day: Day) -> None:
         """Show a day of the model in the judgement on the chart of the prices that judged it;

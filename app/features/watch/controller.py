@@ -196,9 +196,7 @@ class WatchController(FeatureController):
         """Bring the window to the front, with the alerts of the journal."""
         # Only out of the task bar: a maximised window comes back maximised.
         self._window.setWindowState(self._window.windowState() & ~Qt.WindowState.WindowMinimized)
-        self._window.show()
-        self._window.raise_()
-        self._window.activateWindow()
+        self._bring(self._window)
         self._presets.bring("journal")
         self._journal.record.setCurrentWidget(self._journal.alerts)
 

@@ -19,14 +19,13 @@ from pathlib import Path
 import numpy as np
 
 from forecasting.series import Dates, Floats, PriceSeries, Provenance
-from forecasting.sources.files.rows import Rows, SharedReading, series_of
+from forecasting.sources.files.rows import Rows, SharedReading, name_after, series_of
 from forecasting.sources.options import AS_FOUND, ReadOptions
 
 #: Most bytes of a file, unpacked, and fewest bars: beyond these the careful reader is as quick, or
 #: has to look twice.
 _MOST_BYTES, _FEWEST_BARS = 2 << 20, 30
 _GZIP = b"\x1f\x8b"
-_SUFFIXES = (".gz", ".csv", ".txt")
 #: Headers by what stands in them, with roles and lower-case names in the order of the columns.
 _PRICES = ("open", "high", "low", "close")
 _HEADERS: dict[tuple[str, ...], tuple[str, ...]] = {
@@ -80,7 +79,7 @@ def read_plain(path: Path, options: ReadOptions = AS_FOUND) -> tuple[PriceSeries
     if ds is None or not _is_sound(ds, values, numbers):
         return None
     none = np.zeros(ds.size, bool)
-    rows = Rows(options.symbol or _name(path), ds, values, none, 0, slice(None))
+    rows = Rows(options.symbol or name_after(path), ds, values, none, 0, slice(None))
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     about = Provenance(str(path.expanduser()), "unknown", now, digest)
     series = series_of(rows, SharedReading(ds, "", (), options, about, "", None))
@@ -140,12 +139,3 @@ def _has_decimal_points(cells: Sequence[str]) -> bool:
     """Whether the points of a column cannot be marks of thousands."""
     parts = [cell.partition(".") for cell in cells if "." in cell]
     return not parts or any(len(after) != 3 or len(before) > 3 for before, _, after in parts)
-
-
-def _name(path: Path) -> str:
-    """Return the name of a series after its file."""
-    name = path.name
-    for suffix in _SUFFIXES:
-        if name.lower().endswith(suffix) and len(name) > len(suffix):
-            name = name[: -len(suffix)]
-    return name

@@ -26,6 +26,7 @@ from forecasting.sources.files.grid import Grid
 from forecasting.sources.files.json_tables import read_json
 from forecasting.sources.files.months import by_month
 from forecasting.sources.files.report import Reading
+from forecasting.sources.files.rows import name_after
 from forecasting.sources.files.sqlite_tables import (
     has_unwritten_changes,
     read_sqlite,
@@ -34,17 +35,12 @@ from forecasting.sources.files.sqlite_tables import (
 from forecasting.sources.files.static_text import read_static
 from forecasting.sources.files.tables import Workbook, grid_of, read_parquet
 from forecasting.sources.files.text import Dialect, detect_encoding, read_dialect, read_text
+from forecasting.sources.files.workbooks import uncalculated_formulas
 from forecasting.sources.options import AS_FOUND, ReadOptions
 from forecasting.sources.quality import shown
 
 _PREVIEW = 20
 _SAMPLE = 300
-#: Endings of names of files, those of packed ones first.
-_SUFFIXES = (
-    ".gz", ".bz2", ".xz", ".zip", ".csv", ".tsv", ".txt", ".xlsx", ".xls", ".xlsm", ".parquet",
-    ".pq", ".dat", ".data", ".json",
-    ".jsonl", ".ndjson", ".feather", ".arrow", ".arrows", ".sqlite", ".sqlite3", ".db",
-)  # fmt: skip
 #: Most tables of one file that are tried.
 _MOST_TABLES = 50
 #: What finds the roles of columns in a sample of the rows.
@@ -63,7 +59,6 @@ class _Understood:
     dialect: Dialect | None = None
     sheet: str = ""
     sheets: tuple[str, ...] = ()
-    uncalculated: int = 0
 
 
 def read(path: str | Path, options: ReadOptions | None = None) -> tuple[PriceSeries, ...]:
@@ -261,9 +256,9 @@ def _series(found: _Understood, options: ReadOptions) -> tuple[PriceSeries, ...]
         datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         found.digest,
     )
-    name = _name_of(found.opened, found.grid)
-    with _naming_formulas(found.uncalculated):
-        return assemble(found.grid, found.roles, found.read, options, about, name)
+    return assemble(
+        found.grid, found.roles, found.read, options, about, _name_of(found.opened, found.grid)
+    )
 
 
 def _name_of(opened: Opened, grid: Grid) -> str:
@@ -282,11 +277,7 @@ def _name_of(opened: Opened, grid: Grid) -> str:
             "code",
         ):
             return filled[1]
-    name = opened.path.name
-    for suffix in _SUFFIXES:
-        if name.lower().endswith(suffix) and len(name) > len(suffix):
-            name = name[: -len(suffix)]
-    return name
+    return name_after(opened.path)
 
 
 def _understand(path: Path, options: ReadOptions, assign: Assign = assign_roles) -> _Understood:
@@ -296,18 +287,9 @@ def _understand(path: Path, options: ReadOptions, assign: Assign = assign_roles)
         return _understand_text(opened, options, assign)
     if opened.kind == "excel":
         book = Workbook(opened, options.date_format, options.header)
-        with _naming_formulas(book.uncalculated):
-            found = _first_table(
-                opened,
-                book.names,
-                book.grid,
-                book.digest,
-                options,
-                "sheet",
-                book.filled,
-                assign=assign,
-            )
-        return replace(found, uncalculated=book.uncalculated)
+        return _first_table(
+            opened, book.names, book.grid, book.digest, options, "sheet", book.filled, assign=assign
+        )
     if opened.kind == "sqlite":
         names, digest = sqlite_tables(opened)
         found = _first_table(
@@ -336,20 +318,6 @@ def _understand(path: Path, options: ReadOptions, assign: Assign = assign_roles)
         )
     grid, digest = read_arrow(opened) if opened.kind == "arrow" else read_parquet(opened)
     return _finish(opened, grid, digest, options, assign=assign)
-
-
-@contextmanager
-def _naming_formulas(uncalculated: int) -> Iterator[None]:
-    """Tell where a table may be missing because a workbook's formulas have no results."""
-    try:
-        yield
-    except SourceError as error:
-        if not uncalculated:
-            raise
-        raise SourceError(
-            f"{error.message} About {uncalculated:,} formulas of the workbook have no result.",
-            "Open it in a spreadsheet program and save it there, so that they are calculated.",
-        ) from error
 
 
 def _first_table(
@@ -421,16 +389,24 @@ def _with_finding(found: _Understood, finding: Finding) -> _Understood:
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Put the name of the file into every complaint about it; numbers beyond all bounds are told
-    as findings, not by NumPy.
+    """Put the name of the file into every complaint about it, and the formulas without results that
+    may be its cause; numbers beyond all bounds are told as findings, not by NumPy.
     """
     try:
         with np.errstate(all="ignore"):
             yield
     except SourceError as error:
-        if path.name in error.message:
+        formulas = uncalculated_formulas(path)
+        if path.name in error.message and not formulas:
             raise
-        raise SourceError(f"{path.name}: {error.message}", error.hint) from error
+        message = error.message if path.name in error.message else f"{path.name}: {error.message}"
+        hint = error.hint
+        if formulas:
+            message += f" About {formulas:,} formulas of the workbook have no result."
+            hint = (
+                "Open it in a spreadsheet program and save it there, so that they are calculated."
+            )
+        raise SourceError(message, hint) from error
 
 
 def _understand_text(opened: Opened, options: ReadOptions, assign: Assign) -> _Understood:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -31,6 +32,23 @@ _RECENT = 50_000
 
 _PIECE = 8192
 _LONGEST_SYMBOL = 100
+
+
+#: Endings of names of files, those of packed ones first.
+_SUFFIXES = (
+    ".gz", ".bz2", ".xz", ".zip", ".csv", ".tsv", ".txt", ".xlsx", ".xls", ".xlsm", ".parquet",
+    ".pq", ".dat", ".data", ".json",
+    ".jsonl", ".ndjson", ".feather", ".arrow", ".arrows", ".sqlite", ".sqlite3", ".db",
+)  # fmt: skip
+
+
+def name_after(path: Path) -> str:
+    """Return the name of a series that has none but its file's."""
+    name = path.name
+    for suffix in _SUFFIXES:
+        if name.lower().endswith(suffix) and len(name) > len(suffix):
+            name = name[: -len(suffix)]
+    return name
 
 
 @dataclass(frozen=True)
@@ -125,11 +143,11 @@ def series_of(rows: Rows, shared: SharedReading) -> PriceSeries | None:
         calendar=infer_calendar(rows.symbol, recent, freq, tz),
         provenance=replace(shared.provenance, adjusted=_adjusted(tuple(columns), made)),
         findings=tuple(findings),
-        extras=_beside(rows, shared, keep, folded),
+        extras=_further_columns(rows, shared, keep, folded),
     )
 
 
-def _beside(
+def _further_columns(
     rows: Rows, shared: SharedReading, keep: Mask, folded: Sequence[Finding]
 ) -> tuple[ExogColumn, ...]:
     """Return the further columns of a series, rows without a close included: what is known ahead

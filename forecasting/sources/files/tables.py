@@ -44,8 +44,6 @@ class Workbook:
         All sheets.
     digest : str
         SHA-256 (hex) of the file.
-    uncalculated : int
-        About how many formulas have no result.
 
     Raises
     ------
@@ -59,7 +57,7 @@ class Workbook:
         self._form, self._header = form, header
         data, self.digest = whole_file(opened)
         name = opened.path.name
-        self.uncalculated = check_workbook(data, name)
+        check_workbook(data, name)
         try:
             self._book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
         except calamine.PasswordError as error:

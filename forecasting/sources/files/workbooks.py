@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -38,13 +39,26 @@ _UNCALCULATED = re.compile(
 )
 
 
-def check_workbook(data: bytes, name: str) -> int:
-    """Refuse a workbook that would take far more memory than it has bytes.
+def uncalculated_formulas(path: Path) -> int:
+    """Return about how many formulas of a file have no result; 0 where it is no workbook, or one
+    that is not read.
+    """
+    try:
+        opened = container.inspect_file(path)
+        data = container.whole_file(opened)[0] if opened.kind == "excel" else b""
+        if not data.startswith(b"PK"):
+            return 0
+        check_workbook(data, path.name)
+    except SourceError:
+        return 0
+    with open_zip(io.BytesIO(data)) as archive:
+        sheets = (item for item in archive.infolist() if "/worksheets/" in item.filename.lower())
+        pieces = (text for sheet in sheets for text in _pieces(archive, sheet))
+        return sum(len(_UNCALCULATED.findall(text)) for text in pieces)
 
-    Returns
-    -------
-    int
-        About how many of its formulas have no result; 0 of a workbook that is no zip.
+
+def check_workbook(data: bytes, name: str) -> None:
+    """Refuse a workbook that would take far more memory than it has bytes.
 
     Raises
     ------
@@ -54,10 +68,10 @@ def check_workbook(data: bytes, name: str) -> int:
     """
     if not data.startswith(b"PK"):
         _check_chains(data, name)
-        return 0
+        return
     try:
         with open_zip(io.BytesIO(data)) as archive:
-            return _check(archive, name)
+            _check(archive, name)
     except (
         zipfile.BadZipFile,
         RuntimeError,
@@ -72,7 +86,7 @@ def check_workbook(data: bytes, name: str) -> int:
         ) from error
 
 
-def _check(archive: zipfile.ZipFile, name: str) -> int:
+def _check(archive: zipfile.ZipFile, name: str) -> None:
     infos = archive.infolist()
     dense = next(
         (item for item in infos if item.file_size > max(_FREE_BYTES, _RATIO * item.compress_size)),
@@ -93,14 +107,12 @@ def _check(archive: zipfile.ZipFile, name: str) -> int:
         ),
         np.zeros(0, np.int64),
     )
-    uncalculated = 0
     for info in infos:
         if info.filename.lower().endswith((".rels", "sharedstrings.xml", "styles.xml")):
             continue
         sheet = Extent()
         for text in _pieces(archive, info):
             sheet.note(text)
-            uncalculated += len(_UNCALCULATED.findall(text))
             if texts.size and sheet.letters(text, texts) > _TEXT_BYTES:
                 raise SourceError(
                     f"{name}: the texts of a sheet have more than {_TEXT_BYTES >> 20} MB.",
@@ -113,7 +125,6 @@ def _check(archive: zipfile.ZipFile, name: str) -> int:
                 f"has {sheet.cells:,} cells."
             )
             raise SourceError(message, "Save the table alone as CSV.")
-    return uncalculated
 
 
 @dataclass
