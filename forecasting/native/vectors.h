@@ -45,10 +45,12 @@ INLINE vec power(vec x) {
 
 INLINE vec gate(vec x) { return 1.0f / (1.0f + power(-x)); }
 
-/* x P(x^2) / Q(x^2) on [-9, 9] (largest relative error 2.1e-8; with rounding below 5e-7). */
+/* x P(x^2) / Q(x^2) on [-9, 9] (largest relative error 2.1e-8; with rounding below 5e-7), and 1 or
+   -1 beyond, as float32 rounds tanh there: 1 - y^2 has to be 0 for a state that is saturated, since
+   weights that exploded would multiply an error of rounding at every bar. */
 INLINE vec bend(vec x) {
-    x = between(x, -9.0f, 9.0f);
-    vec s = x * x;
+    vec inner = between(x, -9.0f, 9.0f);
+    vec s = inner * inner;
     vec p = all(1.3354027633685965e-08f);
     p = p * s + 2.060860285786336e-05f;
     p = p * s + 0.0034955583093695436f;
@@ -59,7 +61,9 @@ INLINE vec bend(vec x) {
     q = q * s + 0.025876868336733302f;
     q = q * s + 0.467143160339371f;
     q = q * s + 1.0f;
-    return x * p / q;
+    bits beyond = s >= 81.0f;
+    vec y = between(inner * p / q, -1.0f, 1.0f);
+    return (vec)((beyond & (bits)between(inner, -1.0f, 1.0f)) | (~beyond & (bits)y));
 }
 
 #else /* float64 is for checks of the gradients: the C library's functions, lane by lane */
