@@ -76,10 +76,15 @@ def test_the_window_takes_clicks_and_letters_after_the_command_palette(
         assert_alive(bench)
         for way in ways:
             palette = opened(bench)
+            closings: list[int] = []
+            palette.finished.connect(closings.append)
             picture(bench, f"palette-{way.__name__}")
             way(palette)
             wait_until(gone(palette), f"the palette closes after {way.__name__}")
             assert_alive(bench)
+            # Closed once more in the midst of hiding, a modal palette left the window dead.
+            chosen = way in (choose, choose_by_mouse)
+            assert closings == [int(chosen)], f"it closes once after {way.__name__}"
         assert bench.actions["scale-percent"].isChecked()
 
 

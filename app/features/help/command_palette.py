@@ -316,12 +316,12 @@ class Palette(QDialog):
     def changeEvent(self, event: QEvent) -> None:
         """Close once another window is used.
 
-        Hiding a window deactivates it: to close it once more in the midst of that would leave Qt
-        with a modal window that is never taken off its list, and the whole program deaf to the
-        mouse.
+        Hiding a window deactivates it, so this is done only after the present event: to close it
+        once more in the midst of hiding would finish it twice, and leave Qt with a modal window
+        that is never taken off its list.
         """
         super().changeEvent(event)
-        if event.type() == QEvent.Type.ActivationChange and self.isVisible():
+        if event.type() == QEvent.Type.ActivationChange:
             if self._seen_active and not self.isActiveWindow():
                 QTimer.singleShot(0, self, self._leave)
             self._seen_active = self._seen_active or self.isActiveWindow()
