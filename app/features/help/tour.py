@@ -155,16 +155,18 @@ class OnTop(QObject):
         """Lift once a sibling was raised or has come; not at once, as a dock looks whether it is
         the topmost when it is raised.
         """
-        if event.type() == QEvent.Type.ZOrderChange:
-            QTimer.singleShot(0, self, self.lift)
-        elif isinstance(event, QChildEvent) and event.added():
-            self._watch(event.child())
+        raised = event.type() == QEvent.Type.ZOrderChange
+        added = isinstance(event, QChildEvent) and event.added() and self._watch(event.child())
+        if raised or added:
             QTimer.singleShot(0, self, self.lift)
         return super().eventFilter(watched, event)
 
-    def _watch(self, child: QObject) -> None:
-        if isinstance(child, QWidget) and not child.isWindow() and child not in self._widgets:
+    def _watch(self, child: QObject) -> bool:
+        """Watch a sibling of the widgets; return whether it is one."""
+        sibling = isinstance(child, QWidget) and not child.isWindow() and child not in self._widgets
+        if sibling:
             child.installEventFilter(self)
+        return sibling
 
 
 class Tour(QObject):
