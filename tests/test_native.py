@@ -348,6 +348,17 @@ def test_the_setting_chooses_and_every_run_names_what_was_chosen(
     assert kernel_in_use().startswith("torch computes")
 
 
+def test_the_kernel_is_tried_on_the_cpu_where_a_model_file_is_opened_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(native.VARIABLE, raising=False)
+    native_pass.fault.cache_clear()
+    with torch.device("meta"):  # shapes in a model file are checked there
+        chosen = native_pass.in_use()
+    native_pass.fault.cache_clear()
+    assert native_pass.in_use() == chosen
+
+
 def test_a_setting_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(native.VARIABLE, "fast")
     with pytest.raises(ConfigError, match=r"CANDLECAST_KERNEL = 'fast'.*auto, off or on"):
