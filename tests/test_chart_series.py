@@ -12,6 +12,7 @@ from test_charts import fan, shown, walk
 from window_bench import idle, price_file, rested, window
 
 from app import dialogs
+from app.charts.level_lines import LevelLine
 from app.charts.overlay_series import OverlayLine
 from app.charts.price import PriceChart
 from app.features.project.project_file import read_project
@@ -34,19 +35,53 @@ def test_another_series_begins_at_the_price_of_the_shown_one(qapp: QApplication)
     assert np.isnan(line.line.values[last + 1 :]).all()
 
 
-def test_forecasts_are_not_drawn_over_joined_bars(qapp: QApplication) -> None:
-    series = walk(600)
+def test_a_forecast_stays_where_its_dates_are_when_bars_are_joined(qapp: QApplication) -> None:
+    series = walk(598)  # ends on a Wednesday
+    made = fan(series)
     chart = PriceChart()
     try:
-        weekly = resample(series, "1W")
-        chart.show_series(weekly, joined=True)
-        chart.show_forecast(fan(series))
+        weekly = resample(series, "1W", unfinished=True)
+        chart.show_series(weekly, loaded=series)
+        chart.show_forecast(made)
+        chart.show_levels([LevelLine(90.0, 90.0)], made.cutoff, made.ds, len(made))
         chart.refresh()
-        assert chart.series is weekly
-        assert not any("median" in entry.label for entry in chart.entries)
-        shown(chart, series).show_forecast(fan(series))
-        chart.refresh()
+        band, last = chart.forecasts.fan.fan, len(weekly) - 1
+        assert band is not None
         assert any("median" in entry.label for entry in chart.entries)
+        assert (band.cutoff, band.horizon) == (last, len(made))
+        assert (np.diff(band.x) > 0).all()
+        assert made.ds[band.step(last + 1) - 1].item().isoweekday() == 5, "the week's last close"
+        assert "step 7 of 20" in chart._read(last + 1)
+        step = band.step(last + 1)
+        assert chart._place(float(band.point[step])) in chart._prices_at(last + 1)
+        assert chart._timeline.ds[band.last] == made.ds[-1]
+        assert chart.forecasts.ahead < len(made)
+        assert chart._levels.last == band.last
+        shown(chart, series).show_forecast(made)
+        chart.refresh()
+        plain = chart.forecasts.fan.fan
+        assert plain is not None
+        assert plain.x.tolist() == (597 + np.arange(21.0)).tolist()
+        np.testing.assert_array_equal(plain.point, band.point)
+    finally:
+        chart.deleteLater()
+
+
+def test_a_past_forecast_and_what_happened_lie_within_joined_bars(qapp: QApplication) -> None:
+    series = walk(600)
+    made = fan(series, cutoff=402)
+    chart = PriceChart()
+    try:
+        chart.show_series(resample(series, "1M", unfinished=True), loaded=series)
+        chart.show_origin(made)
+        chart.refresh()
+        band, truth = chart.forecasts.origin.fan, chart.forecasts.origin._truth
+        assert band is not None
+        np.testing.assert_array_equal(truth.closes, series.y[403:423])
+        assert band.x[0] < band.cutoff + 1
+        assert band.x[-1] - band.x[0] < 2
+        assert chart.mapping.bar(float(band.x[0])) == 402
+        assert chart.shown_bars[0] < band.cutoff < chart.shown_bars[1]
     finally:
         chart.deleteLater()
 

@@ -442,14 +442,14 @@ def test_readout_tells_prices_and_the_forecast(chart: PriceChart) -> None:
     chart._point(302)
     low, high = forecast.band(80)
     for words in (
-        "bar 3 of 20",
+        "step 3 of 20",
         f"median {forecast.median[2]:.2f}",
         f"80 % {low[2]:.2f} – {high[2]:.2f}",
         "95 %",
     ):
         assert words in told[-1]
     chart._point(999)
-    assert "bar 20 of 20" in told[-1]
+    assert "step 20 of 20" in told[-1]
     chart._pointer_left()
     assert told[-1] == ""
 

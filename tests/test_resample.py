@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 
 from forecasting import jobs
+from forecasting.calendars import future_sessions
 from forecasting.errors import CandlecastError, DataError
 from forecasting.events import SeriesLoaded
 from forecasting.series import COLUMNS, PriceSeries
 from forecasting.sources import ReadOptions
-from forecasting.sources.resample import RESAMPLES, resample, with_calendar
+from forecasting.sources.resample import RESAMPLES, joined_dates, resample, with_calendar
 
 
 def bars(ds: np.ndarray, freq: str, seed: int = 0, **more: str) -> PriceSeries:
@@ -209,3 +210,27 @@ def test_samples_are_shaped_like_files() -> None:
     assert (series.freq, series.calendar, loaded.places) == ("1M", "XLON", (0,))
     with pytest.raises(CandlecastError, match="cannot be joined"):
         list(jobs.load(["sample:nasdaq"], ReadOptions(resample="1h")))
+
+
+@pytest.mark.parametrize(
+    ("series", "freq"),
+    [
+        (bars(weekdays("2024-01-01", 58), "1D"), "1W"),
+        (bars(weekdays("2024-01-01", 58), "1D", calendar="XNYS"), "1M"),
+        (bars(minutes(weekdays("2024-01-01", 3), step=5)[:-7], "5min"), "1h"),
+        (bars(minutes(weekdays("2024-01-01", 3), step=5)[:-7], "5min"), "1D"),
+    ],
+)
+def test_names_of_joined_bars_go_on_into_the_future(series: PriceSeries, freq: str) -> None:
+    joined = resample(series, freq, unfinished=True)
+    assert joined.y[-1] == series.y[-1], "a bar that is not over is kept for looking"
+    future = future_sessions(series, 40)
+    names, ends = joined_dates(series, freq, future)
+    np.testing.assert_array_equal(names[: len(joined)], joined.ds)
+    assert ends[len(joined) - 1] == len(series) - 1
+    np.testing.assert_array_equal(series.y[ends[: len(joined)]], joined.y)
+    whole = resample(bars(np.r_[series.ds, future], series.freq), freq, unfinished=True)
+    np.testing.assert_array_equal(
+        names[len(joined) :], whole.ds[len(whole) - names.size + len(joined) :]
+    )
+    assert (np.diff(ends) > 0).all()

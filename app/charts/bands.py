@@ -4,12 +4,14 @@ baseline, past forecasts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter, QPen
 
+from app.charts.bar_mapping import BarMapping
 from app.charts.bars import line_pen, polygon
 from app.charts.canvas import Frame
 from app.charts.legend import words
@@ -17,6 +19,8 @@ from forecasting.series import Floats, Forecast, Ints, Outcomes, Point, within
 
 #: Levels of the bands, in percent, widest first.
 LEVELS: tuple[int, ...] = (95, 80)
+#: Places on a chart that are nearer than this are the same.
+_EXACT = 1e-6
 #: Pixels below which a forecast is too narrow to be read as a fan.
 _NARROW = 14.0
 
@@ -37,7 +41,7 @@ class ForecastBand:
     Attributes
     ----------
     x : ndarray of float64, shape [H + 1]
-        Bar indices; the first is the cutoff.
+        Bar indices; the first is the cutoff. Between two bars where the chart has joined them.
     point : ndarray of float64, shape [H + 1]
         The median, or the mean where the forecast has one; the first is the value at the cutoff.
     bands : dict of int to tuple of ndarray
@@ -68,15 +72,39 @@ class ForecastBand:
             forecast.point_name,
         )
 
+    def mapped(self, mapping: BarMapping) -> ForecastBand:
+        """Return the forecast of bars as they were loaded on those of a chart."""
+        return replace(self, x=mapping.position(self.x))
+
+    @property
+    def horizon(self) -> int:
+        """Steps ahead, H."""
+        return int(self.x.size) - 1
+
     @property
     def cutoff(self) -> int:
-        """Index of the last bar that the model saw."""
-        return int(self.x[0])
+        """Index of the last whole bar that the model saw."""
+        return math.floor(float(self.x[0]) + _EXACT)
+
+    @property
+    def edge(self) -> float:
+        """Where what the model saw ends: half a bar behind the last bar, or half a step behind
+        the cutoff inside a joined one.
+        """
+        whole = self.x[0] - self.cutoff <= _EXACT
+        return self.cutoff + 0.5 if whole else float(self.x[0] + self.x[1]) / 2
 
     @property
     def last(self) -> int:
-        """Index of the last forecast bar."""
-        return int(self.x[-1])
+        """Index of the bar in which the forecast ends."""
+        return math.ceil(float(self.x[-1]) - _EXACT)
+
+    def step(self, bar: int) -> int:
+        """Return the last step inside a bar, which is the close that is forecast of it; 0 where
+        there is none.
+        """
+        step = int(np.searchsorted(self.x, bar + _EXACT, side="right")) - 1
+        return step if step > 0 and self.x[step] > bar - 1 + _EXACT else 0
 
     def widest(self) -> tuple[Floats, Floats]:
         """Return the limits of the widest band, or the point forecast twice."""
@@ -201,20 +229,20 @@ def mark_column(
 
 
 class CutoffArtist:
-    """The last bar that the model saw, as an upright line with its date, ``lines`` above where
+    """The end of what the model saw, as an upright line with its date, ``lines`` above where
     the last one's stands.
     """
 
     def __init__(self, label: bool = True, lines: int = 0) -> None:
-        self.bar: int | None = None
+        self.x: float | None = None
         self.text = ""
         self._label, self._lines = label, lines
 
     def paint(self, painter: QPainter, frame: Frame) -> None:
-        """Paint the line half a bar behind the cutoff."""
-        if self.bar is None:
+        """Paint the line."""
+        if self.x is None:
             return
-        column = frame.column(self.bar + 0.5, crisp=True)
+        column = frame.column(self.x, crisp=True)
         if not 0 <= column <= frame.width:
             return
         painter.setPen(line_pen(frame.theme.muted, 1.0, (5.0, 4.0)))
@@ -308,12 +336,12 @@ class TruthArtist:
         self.fan: ForecastBand | None = None
         self.closes: Floats = np.empty(0)
 
-    def show(self, fan: ForecastBand | None, y: Floats) -> None:
-        """Compare a forecast with the closes of its series, ``y`` [T]."""
+    def show(self, fan: ForecastBand | None, y: Floats, cutoff: int) -> None:
+        """Compare a forecast with the closes of its series, ``y`` [T], after bar ``cutoff``."""
         self.fan = fan
         if fan is not None:
-            ahead = y[fan.cutoff + 1 : fan.last + 1]
-            self.closes = np.r_[ahead, np.full(fan.last - fan.cutoff - ahead.size, np.nan)]
+            ahead = y[cutoff + 1 : cutoff + 1 + fan.horizon]
+            self.closes = np.r_[ahead, np.full(fan.horizon - ahead.size, np.nan)]
 
     @property
     def known(self) -> bool:
@@ -370,7 +398,9 @@ class PastArtist:
         self._fans: list[ForecastBand] = []
         self._starts: Ints = np.empty(0, np.int64)
 
-    def show(self, outcomes: Outcomes | None, symbol: str, cutoffs: Ints) -> None:
+    def show(
+        self, outcomes: Outcomes | None, symbol: str, cutoffs: Ints, mapping: BarMapping
+    ) -> None:
         """Choose the forecasts of one symbol that follow each other without overlap, the latest
         first.
 
@@ -379,7 +409,9 @@ class PastArtist:
         outcomes : Outcomes or None
         symbol : str
         cutoffs : ndarray of int64, shape [N]
-            Bar index of each origin.
+            Bar of each origin, among those that were loaded.
+        mapping : BarMapping
+            Where those are on the chart.
         """
         self._fans = []
         if outcomes is not None:
@@ -387,9 +419,8 @@ class PastArtist:
             mine = mine[np.argsort(cutoffs[mine], kind="stable")]
             bars, index = cutoffs[mine], mine.size - 1
             while index >= 0:
-                self._fans.append(
-                    ForecastBand.of(_forecast(outcomes, int(mine[index])), int(bars[index]))
-                )
+                fan = ForecastBand.of(_forecast(outcomes, int(mine[index])), int(bars[index]))
+                self._fans.append(fan.mapped(mapping))
                 index = int(np.searchsorted(bars, bars[index] - outcomes.horizon, side="right")) - 1
             self._fans.reverse()
         self._starts = np.array([fan.cutoff for fan in self._fans], np.int64)
@@ -424,11 +455,11 @@ class PastArtist:
 
     def _specks(self, bar_width: float) -> bool:
         """Whether the fans are too narrow to be seen one by one."""
-        return bar_width * (self._fans[0].x.size - 1) < 6
+        return bar_width * float(np.ptp(self._fans[0].x)) < 6
 
     def _paint_joined(self, painter: QPainter, frame: Frame, fans: list[ForecastBand]) -> None:
         """Paint forecasts of one bar as one band: what was said each day of the next."""
-        x = frame.px(np.array([fan.last for fan in fans], np.float64))
+        x = frame.px(np.array([fan.x[-1] for fan in fans]))
         limits = [fan.widest() for fan in fans]
         low, high = (frame.py(np.array([pair[side][-1] for pair in limits])) for side in (0, 1))
         middle = frame.py(np.array([fan.point[-1] for fan in fans]))

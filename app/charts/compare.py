@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter
 
 from app.charts.axis import Timeline
 from app.charts.bands import ForecastBand
+from app.charts.bar_mapping import BarMapping
 from app.charts.bars import line_pen, polygon
 from app.charts.canvas import Frame
 from app.charts.legend import Entry
@@ -80,7 +81,7 @@ class CompareArtist:
     def show(
         self, compared: tuple[Compared, ...], series: PriceSeries | None, known: Timeline
     ) -> Dates:
-        """Place the forecasts of a series, and return the dates [F] behind its last bar that
+        """Take the forecasts of a series, and return the dates [F] behind its last bar that
         they need.
         """
         self.fans = []
@@ -94,6 +95,10 @@ class CompareArtist:
             ahead = item.forecast.ds[len(series) - 1 - cutoff :]
             future = ahead if ahead.size > future.size else future
         return future
+
+    def map_to_chart(self, mapping: BarMapping) -> None:
+        """Bring the forecasts that were taken onto the bars of the chart."""
+        self.fans = [(item, fan.mapped(mapping)) for item, fan in self.fans]
 
     def entries(self, theme: Theme) -> list[Entry]:
         """Return the legend of what is drawn."""

@@ -190,9 +190,9 @@ class DrawingEditor(QObject):
         before = self.drawings
         self._emit((*before[:index], drawing, *before[index + 1 :]), done)
 
-    def price_at(self, index: int, bar: int) -> float | None:
-        """Return the price of a line at a bar, beyond its ends too; None for what is no line over
-        all bars.
+    def price_at(self, index: int, position: float) -> float | None:
+        """Return the price of a line at a position in bars, beyond its ends too; None for what is
+        no line over all bars.
         """
         drawing = self.drawings[index]
         first, last = drawing.anchors[0], drawing.anchors[-1]
@@ -201,7 +201,7 @@ class DrawingEditor(QObject):
         start, end = positions(self._timeline, np.array([first.ds, last.ds], "datetime64[us]"))
         if drawing.kind not in ("trend", "ray") or start == end:
             return None
-        share = (bar - float(start)) / float(end - start)
+        share = (position - float(start)) / float(end - start)
         return first.price + share * (last.price - first.price)
 
     # Drawing

@@ -21,6 +21,7 @@ from app.charts.bands import (
     TruthArtist,
     band_key,
 )
+from app.charts.bar_mapping import BarMapping
 from app.charts.canvas import Artist
 from app.charts.compare import CompareArtist, Compared
 from app.charts.legend import Entry, Mark, words
@@ -61,7 +62,10 @@ class ForecastLayers:
         self._splits = (SplitArtist(), SplitArtist())
         self._cutoffs = (CutoffArtist(), CutoffArtist(label=False))
         self._names = SplitNames(self._splits[0])
-        self._past_of: tuple[PriceSeries | None, Outcomes | None] = (None, None)
+        self._bands: list[ForecastBand | None] = [None, None]
+        self._cutoff_bar = -1
+        self._past_of: tuple[PriceSeries | None, Outcomes | None, BarMapping | None]
+        self._past_of = (None, None, None)
 
     # The artists, from the ground up
 
@@ -97,82 +101,100 @@ class ForecastLayers:
 
     # Bringing it onto the bars
 
-    def locate(
-        self, series: PriceSeries | None, known: Timeline, hidden: frozenset[str], joined: bool
-    ) -> Dates:
-        """Put the forecasts on the bars of a series.
+    def locate(self, series: PriceSeries | None, known: Timeline, hidden: frozenset[str]) -> Dates:
+        """Find the bars of a series that the forecasts begin at.
 
         Parameters
         ----------
         series : PriceSeries or None
+            With the bars as they were loaded.
         known : Timeline
             Dates of its bars.
         hidden : frozenset of str
             Keys of what the legend has hidden.
-        joined : bool
-            Whether the bars were joined for the chart alone: nothing is forecast of them.
 
         Returns
         -------
         ndarray of datetime64
             Dates after the last bar that the forecasts need.
         """
-        bands: list[ForecastBand | None] = [None, None]
         future = np.empty(0, "datetime64[us]")
-        own = None if joined else series
+        self._bands, self._cutoff_bar = [None, None], -1
         for index, forecast in enumerate((self.forecast, self.baseline)):
-            if own is None or forecast is None or forecast.symbol != own.symbol:
+            if series is None or forecast is None or forecast.symbol != series.symbol:
                 continue
             cutoff = int(known.index(np.array([forecast.cutoff]))[0])
             if cutoff < 0:
                 continue
-            bands[index] = ForecastBand.of(forecast, cutoff)
+            self._bands[index] = ForecastBand.of(forecast, cutoff)
             if index == 0:
-                future = forecast.ds[len(own) - 1 - cutoff :]
-        self.fan.fan, self.base_fan.fan = bands
-        compared = self.compare.show(() if joined else self.compared, series, known)
+                self._cutoff_bar = cutoff
+                future = forecast.ds[len(series) - 1 - cutoff :]
+        compared = self.compare.show(self.compared, series, known)
         self.base_fan.hidden = "baseline" in hidden
         self.fan.hidden = self.compare.hidden = hidden
         self.fan.final = self.final
         return compared if compared.size > future.size else future
 
-    def locate_past(
+    def map_to_chart(
         self,
         series: PriceSeries | None,
         timeline: Timeline,
+        mapping: BarMapping,
         hidden: frozenset[str],
-        joined: bool,
     ) -> None:
-        """Put past forecasts, and what came of them, on the bars of a timeline with the future."""
-        own = None if joined else series
-        self.origin.place(own, timeline)
+        """Put all forecasts, and what came of them, on the bars of the chart.
+
+        Parameters
+        ----------
+        series : PriceSeries or None
+            As given to :meth:`locate`.
+        timeline : Timeline
+            Dates of its bars and of those to come.
+        mapping : BarMapping
+            Where these are on the chart.
+        hidden : frozenset of str
+        """
+        bands = [None if band is None else band.mapped(mapping) for band in self._bands]
+        self.fan.fan, self.base_fan.fan = bands
+        self.compare.map_to_chart(mapping)
+        self.origin.locate(series, timeline, mapping)
         alone = self.origin.fan is not None
         self.past.hidden = alone or "past" in hidden
         closes = np.empty(0) if series is None else series.y
-        self.truth.show(None if series is None or alone else self.fan.fan, closes)
-        if self._past_of[0] is not series or self._past_of[1] is not self.outcomes:
-            self._past_of = (series, self.outcomes)
-            outcomes = None if own is None else self.outcomes
+        self.truth.show(None if alone else self.fan.fan, closes, self._cutoff_bar)
+        known = (series, self.outcomes, mapping)
+        if any(new is not old for new, old in zip(known, self._past_of, strict=True)):
+            self._past_of = known
+            outcomes = None if series is None else self.outcomes
             cutoffs = np.empty(0, np.int64)
             if outcomes is not None:
                 cutoffs = timeline.index(outcomes.cutoff)
-            self.past.show(outcomes, series.symbol if series is not None else "", cutoffs)
-        self._locate_split(series, timeline)
+            symbol = "" if series is None else series.symbol
+            self.past.show(outcomes, symbol, cutoffs, mapping)
+        self._locate_split(series, timeline, mapping)
 
-    def _locate_split(self, series: PriceSeries | None, timeline: Timeline) -> None:
+    def _locate_split(
+        self, series: PriceSeries | None, timeline: Timeline, mapping: BarMapping
+    ) -> None:
         starts: tuple[int | None, int | None] = (None, None)
-        if series is not None and self._split is not None:
-            val, test = np.searchsorted(series.ds, np.array(self._split, "datetime64[us]"))
-            starts = (int(val), int(test))
+        end = 0
+        if series is not None:
+            bars = [len(series) - 1]
+            if self._split is not None:
+                bars += np.searchsorted(series.ds, np.array(self._split, "datetime64[us]")).tolist()
+            end, *first = np.ceil(mapping.position(np.array(bars)) - 1e-6).astype(int).tolist()
+            end += 1
+            starts = (first[0], first[1]) if first else starts
         band = self.fan.fan
         text = ""
         if band is not None:
-            day = timeline.text(band.cutoff, weekday=False)
+            day = timeline.text(self._cutoff_bar, weekday=False)
             text = words("Cutoff {day}").format(day=day)
         for split, cutoff in zip(self._splits, self._cutoffs, strict=True):
             split.val, split.test = starts
-            split.end = len(series) if series is not None else 0
-            cutoff.bar = None if band is None else band.cutoff
+            split.end = end
+            cutoff.x = None if band is None else band.edge
             cutoff.text = text
 
     # What is told of it
@@ -180,7 +202,8 @@ class ForecastLayers:
     @property
     def ahead(self) -> int:
         """Bars that a view should make room for."""
-        return 0 if self.fan.fan is None else int(self.fan.fan.x.size)
+        fan = self.fan.fan
+        return 0 if fan is None else fan.last - fan.cutoff + 1
 
     @property
     def last(self) -> int:
@@ -238,8 +261,7 @@ class ForecastLayers:
     def read(self, bar: int, timeline: Timeline) -> str:
         """Return what was or is forecast for a bar, with its date where it is to come."""
         band = self.fan.fan
-        foreseen = band is not None and band.cutoff < bar <= band.last
-        if band is None or self.forecast is None or not foreseen:
+        if band is None or self.forecast is None or not band.step(bar):
             return self.origin.read(bar) if bar < timeline.bars else ""
         if bar >= timeline.bars:
             return read_forecast(band, self.forecast.model, timeline, bar)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -10,7 +11,8 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter
 
-from app.charts.attached import Drag, bar_at, price_at
+from app.charts.attached import Drag, price_at
+from app.charts.bar_mapping import BarMapping
 from app.charts.bars import line_pen, polygon
 from app.charts.canvas import Frame
 from forecasting.series import Dates, Floats, PriceSeries
@@ -66,7 +68,9 @@ class LevelLinesArtist:
     ----------
     lines : tuple of LevelLine
     cutoff : int or None
-        Bar from which the odds are counted; None where there are none.
+        Bar, as it was loaded, from which the odds are counted; None where there are none.
+    mapping : BarMapping
+        Where loaded bars are on the chart.
     steps : int
         Bars ahead at which the lines end.
     until : int
@@ -86,6 +90,7 @@ class LevelLinesArtist:
     def __init__(self) -> None:
         self.lines: tuple[LevelLine, ...] = ()
         self.cutoff: int | None = None
+        self.mapping = BarMapping()
         self.steps = 0
         self.until = 0
         self.paths: Floats | None = None
@@ -100,14 +105,25 @@ class LevelLinesArtist:
         """Whether it takes every drag: never."""
         return False
 
+    def _x_of(self, steps: int) -> Floats:
+        """Return the places on the chart of the cutoff and the steps after it, [1 + steps]."""
+        return self.mapping.position((self.cutoff or 0) + np.arange(steps + 1.0))
+
     @property
     def last(self) -> int:
-        """Bar at which the lines end, -1 where there are none."""
-        return -1 if self.cutoff is None or not self.ds.size else self.cutoff + self.ds.size
+        """Bar of the chart in which the lines end, -1 where there are none."""
+        if self.cutoff is None or not self.ds.size:
+            return -1
+        return math.ceil(float(self._x_of(self.ds.size)[-1]) - 1e-6)
+
+    @property
+    def ahead(self) -> int:
+        """Bars of the chart that the lines reach ahead, 0 where there are none."""
+        return 0 if self.last < 0 else math.ceil(self.last - self._x_of(0)[0])
 
     def extent(self, stop: int) -> tuple[float, float] | None:
         """Return the lowest and highest price of the lines, where bars up to ``stop`` show them."""
-        if self.cutoff is None or not self.lines or stop <= self.cutoff:
+        if self.cutoff is None or not self.lines or stop <= self._x_of(0)[0]:
             return None
         prices = [price for line in self.lines for price in (line.start, line.end)]
         return min(prices), max(prices)
@@ -126,7 +142,7 @@ class LevelLinesArtist:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         self._paint_paths(painter, frame)
         if self.lines:
-            column = frame.column(self.cutoff + self.until, crisp=True)
+            column = frame.column(float(self._x_of(self.until)[-1]), crisp=True)
             painter.setPen(line_pen(frame.theme.accent, 1.0, (2.0, 3.0)))
             painter.drawLine(QPointF(column, 0), QPointF(column, frame.height))
         for line in self.lines:
@@ -134,23 +150,21 @@ class LevelLinesArtist:
 
     def _paint_paths(self, painter: QPainter, frame: Frame) -> None:
         if self.paths is not None:
-            assert self.cutoff is not None
-            x = frame.px(self.cutoff + np.arange(self.paths.shape[1], dtype=np.float64))
+            x = frame.px(self._x_of(self.paths.shape[1] - 1))
             color = QColor(frame.theme.forecast)
             color.setAlpha(_PATH_ALPHA)
             painter.setPen(line_pen(color.name(QColor.NameFormat.HexArgb), 1.0))
             for path in self.paths:
                 painter.drawPolyline(polygon(x, frame.py(path)))
         if self.extremes is not None:
-            assert self.cutoff is not None
-            x = frame.px(self.cutoff + np.arange(self.extremes.shape[1], dtype=np.float64))
+            x = frame.px(self._x_of(self.extremes.shape[1] - 1))
             painter.setPen(line_pen(frame.theme.forecast, 1.2, (6.0, 3.0)))
             for limit in self.extremes:
                 painter.drawPolyline(polygon(x, frame.py(limit)))
 
     def _paint_line(self, painter: QPainter, frame: Frame, line: LevelLine) -> None:
-        assert self.cutoff is not None
-        start, end = frame.at(self.cutoff, line.start), frame.at(self.cutoff + self.steps, line.end)
+        x = self._x_of(self.steps)
+        start, end = frame.at(float(x[0]), line.start), frame.at(float(x[-1]), line.end)
         painter.setPen(line_pen(frame.theme.accent, 1.6))
         painter.drawLine(start, end)
         painter.setPen(line_pen(frame.theme.accent, 1.0, (4.0, 4.0)))
@@ -193,7 +207,8 @@ class LevelLinesArtist:
         if drag.ends:
             self._grip = None
         if grip.part == "date":
-            step = min(max(bar_at(frame, drag.now.x()) - (self.cutoff or 0), 1), self.steps)
+            position = frame.x[0] + drag.now.x() / frame.bar_width
+            step = int(np.abs(self._x_of(self.steps)[1:] - position).argmin()) + 1
             self.date_moved(step, drag.ends)
             return True
         line = grip.moved(price_at(frame, drag.now.y()))
@@ -205,16 +220,18 @@ class LevelLinesArtist:
         if self.cutoff is None or not self.lines:
             return None
         price = price_at(frame, point.y())
+        x = self._x_of(self.steps)
+        first, last = float(x[0]), float(x[-1])
         for number, line in enumerate(self.lines):
-            end = frame.at(self.cutoff + self.steps, line.end)
+            end = frame.at(last, line.end)
             if abs(end.x() - point.x()) <= _END_REACH and abs(end.y() - point.y()) <= _END_REACH:
                 return Grip("end", number, line, price)
         bar = frame.x[0] + point.x() / frame.bar_width
-        share = min(max((bar - self.cutoff) / max(self.steps, 1), 0.0), 1.0)
+        share = min(max((bar - first) / max(last - first, 1e-9), 0.0), 1.0)
         for number, line in enumerate(self.lines):
             row = frame.at(bar, line.start + share * (line.end - line.start)).y()
             if abs(row - point.y()) <= _REACH:
                 return Grip("body", number, line, price)
-        if abs(frame.column(self.cutoff + self.until) - point.x()) <= _REACH:
+        if abs(frame.column(float(x[self.until])) - point.x()) <= _REACH:
             return Grip("date", 0, self.lines[0], price)
         return None

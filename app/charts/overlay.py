@@ -45,14 +45,14 @@ def read_bar(series: PriceSeries, timeline: Timeline, bar: int) -> str:
 def read_forecast(fan: ForecastBand, model: str, timeline: Timeline, bar: int) -> str:
     """Return date, median and bands of one forecast bar, as one line."""
     return (
-        f"{timeline.text(bar)}  (bar {bar - fan.cutoff} of {fan.x.size - 1})   "
+        f"{timeline.text(bar)}  (step {fan.step(bar)} of {fan.horizon})   "
         f"{read_past(fan, model, bar)}"
     )
 
 
 def read_past(fan: ForecastBand, model: str, bar: int) -> str:
     """Return median and bands of one forecast bar, as one line."""
-    step = bar - fan.cutoff
+    step = fan.step(bar)
     decimals = price_decimals(float(fan.point[0]))
     parts = [f"{model} {fan.point_name} {number(fan.point[step], decimals)}"]
     for level in sorted(fan.bands):
@@ -81,7 +81,7 @@ def in_words(
             f"{level} % between {number(low[-1], decimals)} and {number(high[-1], decimals)}"
         )
     return (
-        f"{text} {model} forecast for {fan.x.size - 1} bars to {timeline.text(fan.last)}: "
+        f"{text} {model} forecast for {fan.horizon} bars to {timeline.text(fan.last)}: "
         f"{', '.join(ends)}."
     )
 

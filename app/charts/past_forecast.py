@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QPainter
 
 from app.charts.axis import Timeline
 from app.charts.bands import CutoffArtist, ForecastArtist, ForecastBand, TruthArtist
+from app.charts.bar_mapping import BarMapping
 from app.charts.canvas import Frame
 from app.charts.legend import Entry, words
 from app.charts.overlay import read_past
@@ -78,21 +79,22 @@ class PastForecastArtist:
         """The forecast in bar indices, None where there is nothing to see."""
         return self.below.fan
 
-    def place(self, series: PriceSeries | None, timeline: Timeline) -> None:
-        """Put the forecast, if it is one of this series, on its bars."""
+    def locate(self, series: PriceSeries | None, timeline: Timeline, mapping: BarMapping) -> None:
+        """Put the forecast, if it is one of this series, on the bars of the chart; ``series`` and
+        ``timeline`` have those that were loaded.
+        """
         forecast = self.forecast
-        self.below.fan = self._truth.fan = self._cutoff.bar = None
+        self.below.fan = self._truth.fan = self._cutoff.x = None
         if forecast is None or series is None or forecast.symbol != series.symbol:
             return
         cutoff = int(timeline.index(np.array([forecast.cutoff]))[0])
         if cutoff < 0:
             return
-        self.below.fan = fan = ForecastBand.of(forecast, cutoff)
-        self._cutoff.bar, self._cutoff.text = (
-            cutoff,
-            words("Forecast of {day}").format(day=timeline.text(cutoff, weekday=False)),
-        )
-        self._truth.show(fan, series.y)
+        self.below.fan = fan = ForecastBand.of(forecast, cutoff).mapped(mapping)
+        day = timeline.text(cutoff, weekday=False)
+        self._cutoff.x = fan.edge
+        self._cutoff.text = words("Forecast of {day}").format(day=day)
+        self._truth.show(fan, series.y, cutoff)
 
     def entries(self, theme: Theme) -> list[Entry]:
         """Return what the legend says of it."""
@@ -103,7 +105,7 @@ class PastForecastArtist:
     def read(self, bar: int) -> str:
         """Return what was forecast for a bar, "" for bars that it does not reach."""
         fan = self.fan
-        if fan is None or self.forecast is None or not fan.cutoff < bar <= fan.last:
+        if fan is None or self.forecast is None or not fan.step(bar):
             return ""
         return read_past(fan, self.forecast.model, bar)
 

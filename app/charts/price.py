@@ -75,7 +75,7 @@ class PriceChart(PriceScene):
         self._events: tuple[Mark, ...] = ()
         self._events_of: PriceSeries | None = None
         self.magnet = True
-        #: Tells the odds of a price at a bar, "" where there are none.
+        #: Tells the odds of a price at a bar as it was loaded, "" where there are none.
         self.odds_of: Callable[[int, float], str] = lambda _bar, _price: ""
         self.drawings, self.measure = DrawingEditor(self._snap), MeasureTool(self._snap)
         self.marks = MarksArtist()
@@ -101,13 +101,13 @@ class PriceChart(PriceScene):
         self._view.scene().sigMouseMoved.connect(self._pointer_moved)
         self._view.scene().sigMouseClicked.connect(self._clicked)
 
-    def show_series(self, series: PriceSeries | None, joined: bool = False) -> None:
+    def show_series(self, series: PriceSeries | None, loaded: PriceSeries | None = None) -> None:
         """Show a series, or none; see :meth:`PriceScene.show_series`."""
         if series is not self._series:
             self._point(None)
             self._pointed = None
             self.measure.clear()
-        super().show_series(series, joined)
+        super().show_series(series, loaded)
 
     def set_scale(self, scale: Scale) -> None:
         """Show prices linearly, by their logarithms, or as changes in percent; B then chooses
@@ -201,9 +201,10 @@ class PriceChart(PriceScene):
                 float(series[name][bar])
                 for name in (("open", "high", "low", "close") if candles else ("close",))
             ]
-        if fan is not None and fan.cutoff < bar <= fan.last:
+        step = 0 if fan is None else fan.step(bar)
+        if fan is not None and step:
             limits = [limit for pair in fan.bands.values() for limit in pair]
-            prices += [float(line[bar - fan.cutoff]) for line in (fan.point, *limits)]
+            prices += [float(line[step]) for line in (fan.point, *limits)]
         return [
             self._place(price)
             for price in prices
@@ -249,7 +250,7 @@ class PriceChart(PriceScene):
         """Return what is measured, what is known of a bar, and the odds of the price at the
         pointer.
         """
-        odds = "" if y is None else self.odds_of(bar, self._price_of(y))
+        odds = "" if y is None else self.odds_of(self.mapping.bar(bar), self._price_of(y))
         parts = (self.measure.text(self._price.log), self._read(bar), self.marks.read(bar), odds)
         return "   ".join(filter(None, parts))
 

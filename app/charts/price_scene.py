@@ -14,6 +14,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from app.charts.axis import PriceAxis, Tag, Timeline
+from app.charts.bar_mapping import BarMapping
 from app.charts.bars import PriceArtist, Style, VolumeArtist
 from app.charts.barview import BarView, Row
 from app.charts.canvas import Divider, EmptyText, Grid, Pane
@@ -32,6 +33,7 @@ from forecasting.attribution import Explanation
 from forecasting.events import SplitMade
 from forecasting.indicators import Indicator
 from forecasting.series import Dates, Floats, Forecast, Outcomes, PriceSeries
+from forecasting.sources.resample import joined_dates
 
 _VOLUME_SHARE, _STUDY_SHARE = 0.17, 0.24
 #: Below this height in pixels a legend tells names only.
@@ -61,8 +63,11 @@ class PriceScene(BarView):
         self._indicators: tuple[Indicator, ...] = ()
         self._studies: list[IndicatorSeries] = []
         self._timeline = Timeline()
+        #: The series as loaded, the dates of its bars, and where these are on the chart.
+        self._loaded: PriceSeries | None = None
+        self._loaded_dates = Timeline()
+        self.mapping = BarMapping()
         self._dates_of: PriceSeries | None = None
-        self._joined = False
         self._overlaid: tuple[PriceSeries, ...] = ()
         self._scale: Scale = "linear"
         self._fill_panes()
@@ -115,19 +120,20 @@ class PriceScene(BarView):
 
     # What is shown
 
-    def show_series(self, series: PriceSeries | None, joined: bool = False) -> None:
+    def show_series(self, series: PriceSeries | None, loaded: PriceSeries | None = None) -> None:
         """Show a series, or none; the split, forecasts and view of the one before are forgotten.
 
         Parameters
         ----------
         series : PriceSeries or None
-        joined : bool
-            Whether its bars were joined for the chart alone. Forecasts, which count the bars as
-            they were loaded, are not drawn then.
+        loaded : PriceSeries, optional
+            The same with the bars as they were loaded, where those of ``series`` were joined for
+            the chart alone. Forecasts count these.
         """
         if series is self._series:
             return
-        self._series, self._pyramid, self._joined = series, None, joined
+        self._series, self._pyramid = series, None
+        self._loaded = series if loaded is None else loaded
         self.forecasts.clear()
         self._before_origin = None
         self._bars, self._follows, self._auto_y = 0, True, True
@@ -143,6 +149,11 @@ class PriceScene(BarView):
     def series(self) -> PriceSeries | None:
         """What is shown."""
         return self._series
+
+    @property
+    def loaded(self) -> PriceSeries | None:
+        """The same with its bars as they were loaded, which are those that are forecast."""
+        return self._loaded
 
     @property
     def origin(self) -> int | None:
@@ -209,13 +220,12 @@ class PriceScene(BarView):
             self._return()
         self.forecasts.origin.forecast = forecast
         self.mark_dirty()
-        if (
-            forecast is not None
-            and self._series is not None
-            and not self._joined
-            and forecast.symbol == self._series.symbol
-        ):
-            self._reach(int(np.searchsorted(self._series.ds, forecast.cutoff)), len(forecast))
+        loaded = self._loaded
+        if forecast is not None and loaded is not None and forecast.symbol == loaded.symbol:
+            self._update_forecasts()
+            fan = self.forecasts.origin.fan
+            if fan is not None:
+                self._reach(fan.cutoff, fan.last - fan.cutoff)
 
     def hide_future(self, hidden: bool) -> None:
         """Cover the prices after a past forecast that is looked at, or show them."""
@@ -229,10 +239,10 @@ class PriceScene(BarView):
 
         ``until`` is the step that their odds run to. Without a cutoff nothing is drawn.
         """
-        series = self._series
+        loaded = self._loaded
         bar, count = None, len(self._levels.lines)
-        if series is not None and cutoff is not None and not self._joined:
-            bar = int(np.searchsorted(series.ds, cutoff))
+        if loaded is not None and cutoff is not None:
+            bar = int(np.searchsorted(loaded.ds, cutoff))
         levels = self._levels
         levels.lines, levels.cutoff, levels.steps, levels.until = tuple(lines), bar, ds.size, until
         if not np.array_equal(levels.ds, ds if bar is not None and lines else ds[:0]):
@@ -376,29 +386,38 @@ class PriceScene(BarView):
         self._dates.setHeight(below)
         self._corner.setMaximumHeight(below)
         self._update_forecasts()
-        self.why.locate(series, self._timeline, self._joined)
+        self.why.locate(series, self._timeline, joined=self._loaded is not series)
         self._show_row(2, self.why.visible)
         self._update_words()
         self._apply_range()
 
     def _update_forecasts(self) -> None:
         """Put the forecasts on bar indices, and their dates on the axis."""
-        series, layers = self._series, self.forecasts
-        known = self._timeline
-        if series is not None and self._dates_of is not series:
-            known = Timeline(series.ds, zone=series.tz)
-        future = layers.locate(series, known, self.hidden, self._joined)
+        series, loaded, layers = self._series, self._loaded, self.forecasts
         self._overlays.hidden = self.hidden
-        if series is None:
-            self._timeline = Timeline()
+        if series is None or loaded is None:
+            self._timeline = self._loaded_dates = Timeline()
+            self.mapping = BarMapping()
+            layers.locate(None, self._timeline, self.hidden)
         else:
-            future = self._levels.beyond(series, future)
-            ahead = self._timeline.ds[len(series) :]
-            if self._dates_of is not series or not np.array_equal(ahead, future):
-                self._timeline = Timeline(series.ds, future, series.tz)
+            anew = self._dates_of is not series
+            known = Timeline(loaded.ds, zone=loaded.tz) if anew else self._loaded_dates
+            future = self._levels.beyond(loaded, layers.locate(loaded, known, self.hidden))
+            if anew or not np.array_equal(known.ds[len(loaded) :], future):
+                self._set_dates(series, loaded, future)
         self._dates_of = series
-        layers.locate_past(series, self._timeline, self.hidden, self._joined)
+        self._levels.mapping = self.mapping
+        layers.map_to_chart(loaded, self._loaded_dates, self.mapping, self.hidden)
         self._dates.timeline = self._timeline
+
+    def _set_dates(self, series: PriceSeries, loaded: PriceSeries, future: Dates) -> None:
+        """Take the dates of the bars, and of those that were loaded where they are joined."""
+        self._timeline = self._loaded_dates = Timeline(loaded.ds, future, loaded.tz)
+        self.mapping = BarMapping()
+        if series is not loaded:
+            names, ends = joined_dates(loaded, series.freq, future[future > loaded.ds[-1]])
+            self._timeline = Timeline(series.ds, names[len(series) :], series.tz)
+            self.mapping = BarMapping(ends)
 
     def _update_words(self) -> None:
         """Write legend, tags and the last price."""
@@ -434,8 +453,6 @@ class PriceScene(BarView):
         self._legend.note = (
             words("Percent need a positive first price: the scale is linear.") if refused else ""
         )
-        if self._joined and self.forecasts.forecast is not None:
-            self._legend.note = words("Forecasts are drawn over the bars as they were loaded.")
         if self._scale == "log" and not self.can_log:
             self._legend.note = words("A log scale needs positive prices: the scale is linear.")
 
@@ -470,7 +487,7 @@ class PriceScene(BarView):
         return self._timeline.bars
 
     def _ahead(self) -> int:
-        return max(self.forecasts.ahead, self._levels.ds.size)
+        return max(self.forecasts.ahead, self._levels.ahead)
 
     def _total(self) -> int:
         return max(self._timeline.bars, self._levels.last + 1, self.forecasts.last + 1)

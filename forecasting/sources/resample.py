@@ -63,7 +63,7 @@ def with_calendar(series: PriceSeries, calendar: str) -> PriceSeries:
     return replace(series, calendar=name)
 
 
-def resample(series: PriceSeries, freq: str) -> PriceSeries:
+def resample(series: PriceSeries, freq: str, *, unfinished: bool = False) -> PriceSeries:
     """Join bars into coarser ones: first open, highest high, lowest low, last close, summed volume.
 
     Bars of minutes and hours are counted from the usual first bar of the trading day (from midnight
@@ -77,6 +77,8 @@ def resample(series: PriceSeries, freq: str) -> PriceSeries:
     series : PriceSeries
     freq : str
         One of :data:`RESAMPLES`; the distance that the series has already leaves it as it is.
+    unfinished : bool
+        Whether a last bar that is not over is kept, for looking only.
 
     Returns
     -------
@@ -101,7 +103,7 @@ def resample(series: PriceSeries, freq: str) -> PriceSeries:
     starts = np.flatnonzero(np.diff(keys[:-1], prepend=keys[0] - 1))
     ends = np.append(starts[1:], len(series)) - 1
     findings = [item for item in series.findings if item.code not in _OF_THE_BARS]
-    if keys[-1] == keys[-2]:
+    if keys[-1] == keys[-2] and not unfinished:
         findings.append(_unfinished(series, freq, starts))
         starts, ends = starts[:-1], ends[:-1]
     if starts.size == 0:
@@ -134,6 +136,38 @@ def resample(series: PriceSeries, freq: str) -> PriceSeries:
         findings=tuple(findings),
         extras=on_joined_bars(series, ds),
     )
+
+
+def joined_dates(series: PriceSeries, freq: str, future: Dates) -> tuple[Dates, Ints]:
+    """Return the names of joined bars, and which bars they end with.
+
+    Parameters
+    ----------
+    series : PriceSeries
+        With the bars as they were loaded.
+    freq : str
+        One of :data:`RESAMPLES`, coarser than the series.
+    future : ndarray of datetime64[us], shape [F]
+        Dates of bars to come. Those that belong to a last joined bar that is not over begin none.
+
+    Returns
+    -------
+    names : ndarray of datetime64[us], shape [G]
+        As :func:`resample` names them; the last known bar counts also where it is not over.
+    ends : ndarray of int64, shape [G]
+        Index of the last member of each, among the bars of the series and then those to come.
+    """
+    bars = len(series)
+    dates = np.concatenate([series.ds, future])
+    values = np.broadcast_to(series.values[-1], (dates.size, len(series.columns)))
+    clock, back = exchange_clock(replace(series, ds=dates, values=values))
+    groups, name = _grouping(clock[:bars], freq)
+    keys = np.maximum.accumulate(groups(clock))
+    ends = np.flatnonzero(np.diff(keys, append=keys[-1] + 1))
+    known, come = ends[ends < bars - 1], ends[ends >= bars]
+    ends = np.concatenate([known, [bars - 1], come[keys[come] > keys[bars - 1]]])
+    starts = np.searchsorted(keys, keys[ends])
+    return back(name(clock, starts, ends)).astype("datetime64[us]"), ends
 
 
 def coarser(series: PriceSeries) -> tuple[str, ...]:

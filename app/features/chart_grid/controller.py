@@ -91,7 +91,7 @@ class ChartGridController(FeatureController):
             shown = None if series is None else intervals.joined(series)
             before = cell.chart.series
             cell.show_symbols(list(loaded), symbol)
-            cell.show_series(shown, joined=shown is not series)
+            cell.show_series(shown, series)
             if shown is not before:
                 self._show_span(cell.chart)
             self._show_forecast(cell.chart, series)

@@ -61,9 +61,9 @@ class ChartCell(QWidget):
                 self.box.addItems(list(symbols))
             self.box.setCurrentIndex(self.box.findText(current, Qt.MatchFlag.MatchExactly))
 
-    def show_series(self, series: PriceSeries | None, joined: bool) -> None:
-        """Show a series, its bars joined for the chart alone or not."""
-        self.chart.show_series(series, joined)
+    def show_series(self, series: PriceSeries | None, loaded: PriceSeries | None) -> None:
+        """Show a series, its bars as loaded or joined for the chart alone."""
+        self.chart.show_series(series, loaded)
         if series is None:
             self._last.clear()
             return

@@ -315,7 +315,9 @@ class DrawingsController(FeatureController):
             odds = below.addAction(self.tr("&Odds of this line"))
             odds.setToolTip(self.tr("Read how likely the price is to reach it"))
             odds.triggered.connect(
-                lambda: self.odds_requested.emit(title, lambda bar: editor.price_at(index, bar))
+                lambda: self.odds_requested.emit(
+                    title, lambda bar: editor.price_at(index, float(chart.mapping.position(bar)))
+                )
             )
         for text, do in (
             (self.tr("&Edit…"), lambda: self.ask(chart, index)),

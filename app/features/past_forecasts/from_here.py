@@ -52,16 +52,17 @@ class ForecastFromHere(QObject):
         action = menu.addAction(self.tr("&Forecast from here"))
         if first is not None:  # it stands first, whoever else has added entries
             menu.insertAction(first, action)
-        why = self._refusal(bar)
+        loaded = self._chart.mapping.bar(bar)
+        why = self._refusal(loaded)
         action.setEnabled(not why)
         action.setToolTip(why or self.tr("Show what the network says of this bar's future"))
-        action.triggered.connect(lambda: self.show(bar))
+        action.triggered.connect(lambda: self.show(loaded))
 
     def _refusal(self, bar: int) -> str:
-        """Return why nothing can be forecast from a bar, "" where it can."""
+        """Return why nothing can be forecast from a loaded bar, "" where it can."""
         series = self._session.series
-        if series is None or series is not self._chart.series:
-            return self.tr("Forecasts are made of the bars as they were loaded")
+        if series is None or series is not self._chart.loaded:
+            return self.tr("Wait until the series is loaded")
         if self._session.running:
             return self.tr("Wait until what runs has ended")
         if self._session.finished is None and self._past.index_at(_date(series, bar)) is None:
@@ -69,7 +70,7 @@ class ForecastFromHere(QObject):
         return ""
 
     def show(self, bar: int) -> None:
-        """Show the forecast that was or would have been made at the close of a bar."""
+        """Show the forecast that was or would have been made at the close of a loaded bar."""
         series = self._session.series
         if series is None or self._refusal(bar):
             return

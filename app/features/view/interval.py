@@ -66,7 +66,7 @@ class IntervalController(QObject):
     def show(self, series: PriceSeries | None) -> None:
         """Fill the chart with a series, its bars joined as chosen."""
         shown = series if series is None else self.joined(series)
-        self._chart.show_series(shown, joined=shown is not series)
+        self._chart.show_series(shown, loaded=series)
         self._header.offer_spans(shown)
         self._fill(series, shown)
 
@@ -81,7 +81,7 @@ class IntervalController(QObject):
     def _join(self, series: PriceSeries) -> PriceSeries | None:
         """Return a series with joined bars, None where there are too few."""
         try:
-            return resample(series, self.freq)
+            return resample(series, self.freq, unfinished=True)
         except CandlecastError as error:
             self.warned.emit(error.message, error.hint)
             return None
