@@ -195,6 +195,8 @@ class Preferences:
     #: How the watchlist is sorted, and what is shown of its rows.
     list_order = _Value(str, "")
     list_columns = _Value[tuple[str, ...]](tuple[str, ...], ("line", "price", "verdict"))
+    #: Keys of the headings of the watchlist that are folded.
+    list_folded = _Value[tuple[str, ...]](tuple[str, ...], ())
     #: Sizes of the docks, as JSON.
     docks = _Value(str, "")
     #: Preset of the layout, and the docks it holds back.

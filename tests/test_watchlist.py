@@ -18,7 +18,8 @@ from PySide6.QtWidgets import QPushButton
 from window_bench import idle, price_file, texts, wait, window
 
 from app.features.watchlist.panel import _where_from
-from app.features.watchlist.series_list import SeriesList, headings
+from app.features.watchlist.sections import sections_of
+from app.features.watchlist.series_list import SeriesList
 from app.theme import DARK, LIGHT
 from app.watchlist import SPARK, Row, SeriesPreview, Watchlist, name_of
 from app.window.workbench import Workbench
@@ -465,7 +466,9 @@ def test_a_file_of_several_series_has_a_heading_and_is_removed_at_once(
     bench.watchlist_controller.load([str(tmp_path / "wide.csv")], "also")
     idle(bench)
     rows = bench.session.watchlist.rows
-    assert headings(rows) == {len(before): "wide.csv · 3 series"}
+    assert [(item.start, item.text) for item in sections_of(rows)] == [
+        (len(before), "wide.csv · 3 series")
+    ]
     bench.watchlist_controller.select(len(rows) - 1)
     bench.data.list.name_file()
     assert bench.data.list.remove_file.text() == "Remove all 3 series of wide.csv"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from fabricated import outcomes, walk
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog
 from window_bench import idle, price_file, texts, wait, window
 
@@ -205,6 +205,38 @@ def test_groups_columns_and_lists_are_made_in_the_window(
     wait(lambda: len(bench.session.watchlist) == 301)
     assert shown(bench)[:3] == ["NEW", "S000", "S005"]
     assert bench.session.watchlist[300].series is None
+    menu._orders[""].trigger()
+
+
+def test_groups_fold_by_keys_and_clicks_and_stay_folded(qtbot: Any, bench: Workbench) -> None:
+    view, menu = bench.data.list, bench.data._buttons["list"].menu()
+    bench.session.set_group(range(10, 14), "Four")
+    menu._orders["group"].trigger()
+    (start,) = (at for at, name in enumerate(shown(bench)) if name == "S010")
+    view.setCurrentIndex(view.model().index(start + 2, 0))
+    before = bench.session.row
+    qtbot.keyClick(view, Qt.Key.Key_Left)
+    assert shown(bench)[start] == "Four · 4 series, folded"
+    assert "S011" not in shown(bench)
+    assert view.currentIndex().row() == start
+    assert bench.session.row == before, "a heading is no series"
+    assert view.places == [10, 11, 12, 13]
+    assert view.model().index(start, 0).data(Qt.ItemDataRole.AccessibleTextRole).endswith("folded")
+    assert bench._preferences.list_folded == ("group:Four",)
+    bench.data.finder.box.setText("s011")
+    assert shown(bench) == ["S011"], "what is looked for is never folded away"
+    bench.data.finder.box.clear()
+    qtbot.keyClick(view, Qt.Key.Key_Space)
+    assert [bench.session.watchlist[index].checked for index in view.places] == [True] * 4
+    qtbot.keyClick(view, Qt.Key.Key_Space)
+    qtbot.keyClick(view, Qt.Key.Key_Right)
+    assert shown(bench)[start : start + 4] == ["S010", "S011", "S012", "S013"]
+    heading = view.visualRect(view.model().index(start, 0)).topLeft() + QPoint(20, 4)
+    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=heading)
+    assert view.is_natural is False
+    assert shown(bench)[start].startswith("Four")
+    menu.fold_requested.emit(False)
+    assert bench._preferences.list_folded == ()
     menu._orders[""].trigger()
 
 

@@ -15,6 +15,7 @@ from app.dialogs import ask_file, ask_save_path
 from app.features.watchlist.panel import DataPanel
 from app.features.watchlist.row_judgement import judgements_of
 from app.features.watchlist.row_order import COLUMNS, ORDERS
+from app.features.watchlist.sections import remembered
 from app.number_format import number
 from app.preferences import Preferences
 from app.session import Loading, Session
@@ -98,6 +99,7 @@ class WatchlistController(QObject):
         panel.export_requested.connect(self.ask_export)
         panel.arranged.connect(self._keep_order)
         panel.columns_chosen.connect(self._keep_columns)
+        panel.folded.connect(self._keep_folded)
         session.event_received.connect(self._judge)
         self._arrange()
 
@@ -413,6 +415,7 @@ class WatchlistController(QObject):
             self._panel.arrange(order, reverse=bool(reverse))
         columns = self._preferences.list_columns
         self._panel.show_columns([name for name in columns if name in COLUMNS])
+        self._panel.list.fold(remembered(self._preferences.list_folded))
 
     def _keep_order(self, order: str, reverse: bool) -> None:
         self._preferences.list_order = f"{order} reversed" if reverse else order
@@ -420,6 +423,10 @@ class WatchlistController(QObject):
     def _keep_columns(self, columns: object) -> None:
         assert isinstance(columns, tuple)
         self._preferences.list_columns = columns
+
+    def _keep_folded(self, keys: object) -> None:
+        assert isinstance(keys, frozenset)
+        self._preferences.list_folded = tuple(sorted(remembered(tuple(keys))))
 
     def _judge(self, event: object) -> None:
         """Remember what a run says of each of its series."""

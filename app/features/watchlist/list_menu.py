@@ -104,12 +104,15 @@ class ListMenu(QMenu):
         Name of an order, and whether it is reversed.
     columns_chosen : Signal
         Names of the columns.
+    fold_requested : Signal
+        All headings are to be folded (True) or unfolded.
     group_requested, import_requested, export_requested : Signal
         The marked rows are to be put into a group; the list is to be read or written.
     """
 
     order_chosen = Signal(str, bool)
     columns_chosen = Signal(object)
+    fold_requested = Signal(bool)
     group_requested = Signal()
     import_requested = Signal()
     export_requested = Signal()
@@ -140,6 +143,11 @@ class ListMenu(QMenu):
             self._columns[name] = action
         self.addSeparator()
         self.addAction(self.tr("&Group…")).triggered.connect(self.group_requested)
+        self._folds = [self.addAction(self.tr("&Fold all")), self.addAction(self.tr("&Unfold all"))]
+        for action, folded in zip(self._folds, (True, False), strict=True):
+            action.triggered.connect(
+                lambda _checked=False, folded=folded: self.fold_requested.emit(folded)
+            )
         self.addSeparator()
         self.addAction(self.tr("&Import list…")).triggered.connect(self.import_requested)
         self.addAction(self.tr("&Export list…")).triggered.connect(self.export_requested)
@@ -160,6 +168,11 @@ class ListMenu(QMenu):
     def columns(self) -> tuple[str, ...]:
         """Names of the columns that are shown."""
         return tuple(name for name, action in self._columns.items() if action.isChecked())
+
+    def offer_folding(self, able: bool) -> None:
+        """Let headings be folded, where there are any."""
+        for action in self._folds:
+            action.setEnabled(able)
 
     def show_order(self, order: str, *, reverse: bool) -> None:
         """Check an order; nothing is emitted."""

@@ -84,6 +84,8 @@ class DataPanel(QStackedWidget):
     arranged, columns_chosen : Signal
         The order of the rows (its name, and whether it is reversed), or what is shown of each row
         (names) was chosen.
+    folded : Signal
+        Keys of the headings that are folded now.
     """
 
     series_chosen = Signal(int)
@@ -105,6 +107,7 @@ class DataPanel(QStackedWidget):
     export_requested = Signal()
     arranged = Signal(str, bool)
     columns_chosen = Signal(object)
+    folded = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,6 +130,7 @@ class DataPanel(QStackedWidget):
         self.list.load_requested.connect(self.load_requested)
         self.list.only_requested.connect(self.only_requested)
         self.list.options_requested.connect(self.options_requested)
+        self.list.folded.connect(self._folded)
         self.finder = ListFinder()
         self.finder.changed.connect(self._arrange)
         self.finder.left.connect(self.list.setFocus)
@@ -134,6 +138,8 @@ class DataPanel(QStackedWidget):
         self._menu.order_chosen.connect(self._choose_order)
         self._menu.columns_chosen.connect(self._choose_columns)
         self._menu.group_requested.connect(lambda: self.group_requested.emit(self.list.places))
+        self._menu.fold_requested.connect(lambda folded: self.list.fold_all(folded=folded))
+        self._menu.aboutToShow.connect(lambda: self._menu.offer_folding(self.list.has_headings))
         self._menu.import_requested.connect(self.import_requested)
         self._menu.export_requested.connect(self.export_requested)
         self._buttons: dict[str, QToolButton] = {}
@@ -242,6 +248,10 @@ class DataPanel(QStackedWidget):
     def _choose_order(self, order: str, reverse: bool) -> None:
         self._arrange()
         self.arranged.emit(order, reverse)
+
+    def _folded(self, keys: object) -> None:
+        self._share()
+        self.folded.emit(keys)
 
     def _choose_columns(self, columns: object) -> None:
         assert isinstance(columns, tuple)
@@ -357,12 +367,8 @@ class DataPanel(QStackedWidget):
         self._buttons["list"].setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._buttons["add"].setMenu(self._add_menu())
         self._buttons["add"].setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self._buttons["up"].clicked.connect(
-            lambda: self.move_requested.emit(self.list.current, self.list.current - 1)
-        )
-        self._buttons["down"].clicked.connect(
-            lambda: self.move_requested.emit(self.list.current, self.list.current + 1)
-        )
+        self._buttons["up"].clicked.connect(lambda: self.list.move_current(-1))
+        self._buttons["down"].clicked.connect(lambda: self.list.move_current(1))
         self._buttons["options"].clicked.connect(
             lambda: self.options_requested.emit(self.list.current)
         )

@@ -4,9 +4,7 @@ and its change.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from itertools import groupby
-from pathlib import Path
+from collections.abc import Collection
 from typing import Any
 
 from PySide6.QtCore import (
@@ -51,6 +49,7 @@ from PySide6.QtWidgets import (
 
 from app.accessibility import literal
 from app.features.watchlist.row_order import COLUMNS, USUAL_COLUMNS, shown_rows
+from app.features.watchlist.sections import Section, file_name, sections_of
 from app.model_titles import model_title
 from app.number_format import number
 from app.theme import Theme, icon, mixed
@@ -58,7 +57,7 @@ from app.watchlist import Row, RowJudgement
 from app.widgets.chart_header import price
 
 _MIME = "application/x-candlecast-row"
-_ROW, _HEADING = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
+_ROW, _HEADING, _FOLDED = (Qt.ItemDataRole.UserRole + number for number in range(3))
 _LOWEST, _BOX, _EDGE, _GAP = 46, 14, 9, 8
 #: Width in pixels of the line of closes, and of a row from which there is room for one.
 _SPARK, _ROOMY = 62, 250
@@ -82,43 +81,6 @@ def change_text(change: float | None) -> str:
     return f"{mark} {number(abs(100 * change), 2)} %"
 
 
-def headings(rows: Sequence[Row], order: str = "") -> dict[int, str]:
-    """Return what stands above the first row of each file of several series, or of each group, by
-    index; nothing where one file makes the whole list, or where rows are sorted by a number.
-    """
-    if order == "group":
-        return _group_headings(rows)
-    if order:
-        return {}
-    runs = [
-        tuple(together)
-        for _, together in groupby(enumerate(rows), lambda item: item[1].request.reference)
-    ]
-    if len(runs) < 2:
-        return {}
-    text = QCoreApplication.translate("SeriesList", "{name} · {n} series")
-    return {
-        together[0][0]: text.format(name=_file_name(together[0][1]), n=number(len(together), 0))
-        for together in runs
-        if len(together) > 1
-    }
-
-
-def _group_headings(rows: Sequence[Row]) -> dict[int, str]:
-    text = QCoreApplication.translate("SeriesList", "{name} · {n} series")
-    nameless = QCoreApplication.translate("SeriesList", "No group")
-    found = {}
-    for group, members in groupby(enumerate(rows), lambda item: item[1].group):
-        together = tuple(members)
-        name = group or nameless
-        found[together[0][0]] = text.format(name=name, n=number(len(together), 0))
-    return found if any(row.group for row in rows) else {}
-
-
-def _file_name(row: Row) -> str:
-    return Path(row.request.reference).name if row.request.spec.is_path else row.request.reference
-
-
 class SeriesModel(QAbstractListModel):
     """The rows as Qt wants them. Nothing is changed here: what the user wants is told by signals.
 
@@ -139,9 +101,12 @@ class SeriesModel(QAbstractListModel):
         self.watched: frozenset[tuple[str, str]] = frozenset()
         self.columns: frozenset[str] = frozenset(USUAL_COLUMNS)
         self.search, self.order, self.reverse = "", "", False
-        self._shown: list[int] = []
+        self.folded: frozenset[str] = frozenset()
+        self.found = 0
+        self._spans: list[list[int]] = []
+        self._closed: set[int] = set()
         self._positions: dict[int, int] = {}
-        self._headings: dict[int, str] = {}
+        self._sections: dict[int, Section] = {}
 
     @property
     def is_natural(self) -> bool:
@@ -151,59 +116,119 @@ class SeriesModel(QAbstractListModel):
     @property
     def has_headings(self) -> bool:
         """Whether something stands above any row."""
-        return bool(self._headings)
+        return bool(self._sections)
 
     def show_rows(self, rows: tuple[Row, ...]) -> None:
-        """Take other rows."""
+        """Take other rows. A folded section is one position; a search unfolds all."""
         shown = shown_rows(rows, self.search, self.order, reverse=self.reverse)
-        same = len(rows) == len(self.rows) and shown == self._shown
+        parts = {item.start: item for item in sections_of([rows[i] for i in shown], self.order)}
+        folded = frozenset[str]() if self.search.strip() else self.folded
+        spans: list[list[int]] = []
+        sections, start = {}, 0
+        while start < len(shown):
+            part = parts.get(start)
+            if part is not None:
+                sections[len(spans)] = part
+            size = part.count if part is not None and part.key in folded else 1
+            spans.append(shown[start : start + size])
+            start += size
+        closed = {position for position, part in sections.items() if part.key in folded}
+        same = len(rows) == len(self.rows) and spans == self._spans and closed == self._closed
         if not same:
             self.beginResetModel()
-        self.rows = rows
-        self._shown = shown
-        self._positions = {index: position for position, index in enumerate(shown)}
-        self._headings = headings([rows[index] for index in shown], self.order)
+        self.rows, self.found = rows, len(shown)
+        self._spans, self._sections, self._closed = spans, sections, closed
+        self._positions = {index: at for at, span in enumerate(spans) for index in span}
         if not same:
             self.endResetModel()
-        elif shown:
-            self.dataChanged.emit(self.index(0), self.index(len(shown) - 1))
+        elif spans:
+            self.dataChanged.emit(self.index(0), self.index(len(spans) - 1))
 
     def row_index(self, position: int) -> int:
         """Return the index in the list of what stands at a position; -1 for none."""
-        return self._shown[position] if 0 <= position < len(self._shown) else -1
+        return self._spans[position][0] if 0 <= position < len(self._spans) else -1
+
+    def indices_at(self, position: int) -> list[int]:
+        """Return the indices in the list of all that a position stands for: the rows of a folded
+        section, or one.
+        """
+        return self._spans[position] if 0 <= position < len(self._spans) else []
+
+    def is_folded(self, position: int) -> bool:
+        """Whether a folded section stands at a position."""
+        return position in self._closed
+
+    def section_at(self, position: int) -> tuple[int, Section] | None:
+        """Return the section that a position belongs to, and the position of its heading; None
+        where it has none.
+        """
+        for start in range(position, -1, -1):
+            part = self._sections.get(start)
+            if part is not None:
+                size = 1 if start in self._closed else part.count
+                return (start, part) if position < start + size else None
+        return None
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Keys of all sections that are shown."""
+        return frozenset(part.key for part in self._sections.values())
 
     def position_of(self, index: int) -> int:
-        """Return at which position a row of the list is shown; -1 where it is not."""
+        """Return at which position a row of the list, or the folded section that it belongs to,
+        is shown; -1 where neither is.
+        """
         return self._positions.get(index, -1)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
         """Return the number of rows."""
-        return 0 if parent.isValid() else len(self._shown)
+        return 0 if parent.isValid() else len(self._spans)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return what a row is called, holds and says."""
         if not index.isValid():
             return None
-        row = self.rows[self._shown[index.row()]]
+        at = index.row()
+        row, section = self.rows[self._spans[at][0]], self._sections.get(at)
+        heading = section.text if section is not None else ""
+        if section is not None and at in self._closed:
+            return self._folded_data(at, heading, role)
         match role:
             case Qt.ItemDataRole.DisplayRole:
                 return row.symbol
             case Qt.ItemDataRole.CheckStateRole:
                 return Qt.CheckState.Checked if row.checked else Qt.CheckState.Unchecked
             case Qt.ItemDataRole.AccessibleTextRole:
-                return ", ".join(filter(None, (row.symbol, *self._told(row))))
+                return ", ".join(filter(None, (heading, row.symbol, *self._told(row))))
             case Qt.ItemDataRole.ToolTipRole:
                 return literal("\n".join(filter(None, (row.request.reference, *self._told(row)))))
             case _ if role == _HEADING:
-                return self._headings.get(index.row(), "")
+                return heading
+            case _ if role == _FOLDED:
+                return False
             case _:
                 return row if role == _ROW else None
+
+    def _folded_data(self, at: int, heading: str, role: int) -> Any:
+        """Return what a folded section is called, and whether all of it is trained."""
+        match role:
+            case Qt.ItemDataRole.CheckStateRole:
+                every = all(self.rows[index].checked for index in self._spans[at])
+                return Qt.CheckState.Checked if every else Qt.CheckState.Unchecked
+            case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.AccessibleTextRole:
+                return self.tr("{heading}, folded").format(heading=heading)
+            case Qt.ItemDataRole.ToolTipRole:
+                return self.tr("Folded: click, or press →, to unfold")
+            case _ if role == _HEADING:
+                return heading
+            case _:
+                return True if role == _FOLDED else None
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         """Tell that a box was checked or unchecked."""
         if role != Qt.ItemDataRole.CheckStateRole:
             return False
-        self.checked.emit([self._shown[index.row()]], Qt.CheckState(value) is Qt.CheckState.Checked)
+        self.checked.emit(self._spans[index.row()], Qt.CheckState(value) is Qt.CheckState.Checked)
         return True
 
     def flags(self, index: Index) -> Qt.ItemFlag:
@@ -217,7 +242,8 @@ class SeriesModel(QAbstractListModel):
             | flag.ItemIsUserCheckable
             | flag.ItemNeverHasChildren
         )
-        return usual | flag.ItemIsDragEnabled if self.is_natural else usual
+        moves = self.is_natural and index.row() not in self._closed
+        return usual | flag.ItemIsDragEnabled if moves else usual
 
     def supportedDropActions(self) -> Qt.DropAction:
         """Rows are moved, not copied."""
@@ -238,8 +264,9 @@ class SeriesModel(QAbstractListModel):
     ) -> bool:
         """Tell where a row was dropped; False, so that Qt moves nothing by itself."""
         if data.hasFormat(_MIME) and self.is_natural:
-            source = int(data.data(_MIME).toStdString())
-            target = row if row >= 0 else parent.row() if parent.isValid() else len(self.rows)
+            source = self.row_index(int(data.data(_MIME).toStdString()))
+            position = row if row >= 0 else parent.row() if parent.isValid() else len(self._spans)
+            target = self.row_index(position) if position < len(self._spans) else len(self.rows)
             target -= target > source
             if target != source:
                 self.dropped.emit(source, target)
@@ -319,26 +346,27 @@ class RowDelegate(QStyledItemDelegate):
         self._warning = icon("warning", theme, theme.danger)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        """All rows are of one height, and have room for a heading where there is one."""
-        return QSize(120, _height(option.fontMetrics) + _heading_height(option.fontMetrics, index))
+        """All rows are of one height, and have room for a heading where there is one; a folded
+        section is its heading.
+        """
+        row = 0 if index.data(_FOLDED) else _height(option.fontMetrics)
+        return QSize(120, row + _heading_height(option.fontMetrics, index))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Draw one row."""
         theme, row = self.theme, index.data(_ROW)
-        if theme is None or row is None:
+        if theme is None:
             return
         whole: QRect = option.rect
         area = whole.adjusted(0, _heading_height(option.fontMetrics, index), 0, 0)
+        above = QRect(whole.topLeft(), area.topRight())
         painter.save()
-        self._draw_heading(
-            painter,
-            QRect(whole.topLeft(), area.topRight()),
-            index.data(_HEADING),
-            option.font,
-            theme,
-        )
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._ground(painter, option, area, theme)
+        self._ground(painter, option, above if row is None else area, theme)
+        self._draw_heading(painter, above, index, option.font, theme)
+        if row is None:
+            painter.restore()
+            return
         self._draw_box(painter, self._box(area), theme, checked=row.checked)
         font: QFont = option.font
         inner = area.adjusted(_EDGE + _BOX + _GAP, 5, -_EDGE, -5)
@@ -366,7 +394,7 @@ class RowDelegate(QStyledItemDelegate):
             QEvent.Type.MouseButtonRelease,
             QEvent.Type.MouseButtonDblClick,
         )
-        if isinstance(event, QMouseEvent) and event.type() in kinds:
+        if isinstance(event, QMouseEvent) and event.type() in kinds and not index.data(_FOLDED):
             area: QRect = option.rect.adjusted(0, _heading_height(option.fontMetrics, index), 0, 0)
             if (
                 not self._box(area)
@@ -405,11 +433,13 @@ class RowDelegate(QStyledItemDelegate):
             painter.drawRoundedRect(QRectF(area).adjusted(1.5, 1.5, -1.5, -1.5), 4, 4)
 
     def _draw_heading(
-        self, painter: QPainter, area: QRect, text: str, font: QFont, theme: Theme
+        self, painter: QPainter, area: QRect, index: Index, font: QFont, theme: Theme
     ) -> None:
-        """Draw the name of a file above its first series."""
-        if not text:
+        """Draw the name of a file or group above its first series, and whether it is folded."""
+        heading: str = index.data(_HEADING)
+        if not heading:
             return
+        text = f"{'▸' if index.data(_FOLDED) else '▾'} {heading}"
         painter.setFont(font)
         painter.setPen(QColor(theme.muted))
         inner = area.adjusted(_EDGE, 0, -_EDGE, 0)
@@ -562,6 +592,8 @@ class SeriesList(QListView):
         Place of a row to load, again or for the first time.
     undo_requested : Signal
         Rows that were removed are to come back.
+    folded : Signal
+        Keys of the sections that are folded now.
     """
 
     chosen = Signal(int)
@@ -572,6 +604,7 @@ class SeriesList(QListView):
     removed = Signal(object)
     load_requested = Signal(int)
     undo_requested = Signal()
+    folded = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -585,7 +618,7 @@ class SeriesList(QListView):
         self.setAccessibleDescription(
             self.tr(
                 "Space chooses what is trained, Delete removes, Alt with the arrow keys moves "
-                "a series."
+                "a series. Left folds a group, Right unfolds it."
             )
         )
         self.setMouseTracking(True)
@@ -598,17 +631,15 @@ class SeriesList(QListView):
         self._rows.checked.connect(self.checked)
         self._rows.dropped.connect(self.moved)
         self.selectionModel().currentChanged.connect(self._current_changed)
-        self.activated.connect(
-            lambda index: self.load_requested.emit(self._rows.row_index(index.row()))
-        )
+        self.activated.connect(self._activate)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self._add_actions()
 
     @property
     def current(self) -> int:
         """Place of the row that is shown, also where the search leaves it out; -1 for none."""
-        index = self._rows.row_index(self.currentIndex().row())
-        return index if index >= 0 else self._selected
+        span = self._rows.indices_at(self.currentIndex().row())
+        return span[0] if span and self._selected not in span else self._selected
 
     @property
     def is_natural(self) -> bool:
@@ -617,8 +648,8 @@ class SeriesList(QListView):
 
     @property
     def shown_count(self) -> int:
-        """How many rows the search leaves."""
-        return self._rows.rowCount()
+        """How many rows the search leaves, those of folded sections among them."""
+        return self._rows.found
 
     @property
     def total_count(self) -> int:
@@ -632,18 +663,22 @@ class SeriesList(QListView):
 
     @property
     def places(self) -> list[int]:
-        """Places of the rows that are marked, from top to bottom."""
+        """Places of the rows that are marked, from top to bottom; a folded section stands for all
+        of its rows.
+        """
         marked = self.selectionModel().selectedIndexes()
-        return sorted(self._rows.row_index(index.row()) for index in marked)
+        return sorted(at for index in marked for at in self._rows.indices_at(index.row()))
 
     def show_rows(self, rows: tuple[Row, ...], selected: int) -> None:
         """Show other rows, one of them selected; nothing is emitted."""
         with QSignalBlocker(self):
             self._rows.show_rows(rows)
             self.setUniformItemSizes(not self._rows.has_headings)
+            here = self.currentIndex().row()
+            passing = selected == self._selected and self._rows.is_folded(here)
             self._selected = selected if rows else -1
             position = self._rows.position_of(selected)
-            if position >= 0 and (self.currentIndex().row() != position or not self.places):
+            if position >= 0 and not passing and (here != position or not self.places):
                 index = self._rows.index(position)
                 self.selectionModel().setCurrentIndex(
                     index, QItemSelectionModel.SelectionFlag.ClearAndSelect
@@ -679,13 +714,58 @@ class SeriesList(QListView):
 
     def fit(self, most: int) -> None:
         """Be as high as the rows, up to a number of them but no lower than two."""
-        count = max(1, self._rows.rowCount())
-        rows = min(count, max(most, 2))
-        above = sum(
-            _heading_height(self.fontMetrics(), self._rows.index(index))
-            for index in range(min(rows, self._rows.rowCount()))
-        )
-        self.setFixedHeight(rows * self.row_height + above + 2 * self.frameWidth() + 2)
+        option = QStyleOptionViewItem()
+        option.fontMetrics = self.fontMetrics()
+        rows = range(min(self._rows.rowCount(), max(most, 2)))
+        heights = [self._delegate.sizeHint(option, self._rows.index(row)).height() for row in rows]
+        high = max(sum(heights), self.row_height)
+        self.setFixedHeight(high + 2 * self.frameWidth() + 2)
+
+    # Sections
+
+    def fold(self, keys: Collection[str]) -> None:
+        """Fold the sections with these keys, and no others, without a word to others."""
+        self._rows.folded = frozenset(keys)
+        self.show_rows(self._rows.rows, self._selected)
+
+    def fold_section(self, position: int, *, folded: bool) -> bool:
+        """Fold or unfold the section that a position belongs to; False where it is so already."""
+        found = self._rows.section_at(position)
+        if found is None or self._rows.is_folded(found[0]) == folded:
+            return False
+        keys = self._rows.folded
+        self.fold(keys | {found[1].key} if folded else keys - {found[1].key})
+        self.folded.emit(self._rows.folded)
+        return True
+
+    def fold_all(self, *, folded: bool) -> None:
+        """Fold or unfold all sections that are shown."""
+        keys = self._rows.folded
+        self.fold(keys | self._rows.keys if folded else keys - self._rows.keys)
+        self.folded.emit(self._rows.folded)
+
+    @property
+    def has_headings(self) -> bool:
+        """Whether there are sections that can be folded."""
+        return self._rows.has_headings
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Fold or unfold by a click on a heading."""
+        index = self.indexAt(event.position().toPoint())
+        if event.button() == Qt.MouseButton.LeftButton and index.isValid():
+            inside = event.position().y() - self.visualRect(index).top()
+            if inside < _heading_height(self.fontMetrics(), index):
+                self.setFocus(Qt.FocusReason.MouseFocusReason)
+                self.fold_section(index.row(), folded=not index.data(_FOLDED))
+                return
+        super().mousePressEvent(event)
+
+    def _activate(self, index: QModelIndex) -> None:
+        """Load a row, or unfold a section."""
+        if self._rows.is_folded(index.row()):
+            self._fold_current(folded=False)
+        else:
+            self.load_requested.emit(self._rows.row_index(index.row()))
 
     def set_undo(self, able: bool) -> None:
         """Let Ctrl+Z put removed rows back, or leave it to the window."""
@@ -706,17 +786,24 @@ class SeriesList(QListView):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Move, remove and load by keys."""
         step = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(Qt.Key(event.key()), 0)
+        fold = {Qt.Key.Key_Left: True, Qt.Key.Key_Right: False}.get(Qt.Key(event.key()))
         if step and event.modifiers() & Qt.KeyboardModifier.AltModifier:
-            target = self.current + step
-            fits = self.current >= 0 and 0 <= target < self._rows.rowCount()
-            if fits and self.is_natural:
-                self.moved.emit(self.current, target)
+            self.move_current(step)
+        elif fold is not None and not event.modifiers():
+            self._fold_current(folded=fold)
         elif event.key() == Qt.Key.Key_Space and self.current >= 0:
             self._toggle()
         elif event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
             self._remove()
         else:
             super().keyPressEvent(event)
+
+    def move_current(self, step: int) -> None:
+        """Move the row that is shown up (-1) or down (1), past a whole section that is folded."""
+        position = self.currentIndex().row()
+        beside = self._rows.indices_at(position + step) if position >= 0 else []
+        if beside and self.is_natural and not self._rows.is_folded(position):
+            self.moved.emit(self.current, beside[-1] if step > 0 else beside[0])
 
     def _add_actions(self) -> None:
         """Offer in the menu of a row what keys and buttons do."""
@@ -726,20 +813,31 @@ class SeriesList(QListView):
             (self.tr("&Load\tEnter"), lambda: self.load_requested.emit(self.current)),
             (self.tr("O&ptions…"), lambda: self.options_requested.emit(self.current)),
             (self.tr("&Remove\tDelete"), self._remove),
+            (self.tr("&Fold\t←"), lambda: self._fold_current(folded=True)),
+            (self.tr("Un&fold\t→"), lambda: self._fold_current(folded=False)),
         )
+        actions = []
         for text, do in texts:
             action = QAction(text, self)
             action.triggered.connect(
                 lambda _checked=False, do=do: do() if self.current >= 0 else None
             )
             self.addAction(action)
+            actions.append(action)
+        self._row_actions, (self._fold_action, self._unfold_action) = actions[1:4], actions[-2:]
         self.remove_file = QAction(self)
         self.remove_file.triggered.connect(lambda _checked=False: self.removed.emit(self._beside()))
         self.addAction(self.remove_file)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """Name the file whose series can be removed at once."""
+        """Offer what fits the row, and name the file whose series can be removed at once."""
         self.name_file()
+        position = self.currentIndex().row()
+        section, folded = self._rows.section_at(position), self._rows.is_folded(position)
+        self._fold_action.setVisible(section is not None and not folded)
+        self._unfold_action.setVisible(folded)
+        for action in self._row_actions:
+            action.setEnabled(not folded)
         super().contextMenuEvent(event)
 
     def name_file(self) -> None:
@@ -749,7 +847,7 @@ class SeriesList(QListView):
         beside = self._beside()
         self.remove_file.setVisible(len(beside) > 1)
         if len(beside) > 1:
-            name = _file_name(self._rows.rows[beside[0]]).replace("&", "&&")
+            name = file_name(self._rows.rows[beside[0]]).replace("&", "&&")
             self.remove_file.setText(
                 self.tr("Remove all {n} series of {name}").format(
                     n=number(len(beside), 0), name=name
@@ -764,6 +862,18 @@ class SeriesList(QListView):
         reference = rows[self.current].request.reference
         return [index for index, row in enumerate(rows) if row.request.reference == reference]
 
+    def _fold_current(self, *, folded: bool) -> None:
+        """Fold or unfold the section of the current row; the keyboard stays with it, and goes to
+        its first row where the row that is shown is elsewhere.
+        """
+        found = self._rows.section_at(self.currentIndex().row())
+        if found is None or not self.fold_section(found[0], folded=folded):
+            return
+        shown = self._rows.section_at(self._rows.position_of(self._selected))
+        if folded or shown is None or shown[0] != found[0]:
+            flag = QItemSelectionModel.SelectionFlag.ClearAndSelect
+            self.selectionModel().setCurrentIndex(self._rows.index(found[0]), flag)
+
     def _toggle(self) -> None:
         """Train all marked rows or none of them, whichever the shown one is not."""
         checked = self.currentIndex().data(Qt.ItemDataRole.CheckStateRole) == Qt.CheckState.Checked
@@ -774,7 +884,8 @@ class SeriesList(QListView):
             self.removed.emit(self.places)
 
     def _current_changed(self, index: QModelIndex, _before: QModelIndex) -> None:
-        if index.isValid() and not self.signalsBlocked():
+        folded = self._rows.is_folded(index.row())
+        if index.isValid() and not folded and not self.signalsBlocked():
             self._selected = self._rows.row_index(index.row())
             self.chosen.emit(self._selected)
 
