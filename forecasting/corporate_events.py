@@ -82,6 +82,8 @@ def events_of(series: PriceSeries) -> tuple[CorporateEvent, ...]:
     Of several columns of a kind the first counts. A column that has a value on many bars is a
     figure of another kind and gives none.
     """
+    if not any(map(event_kind, series.extra_names)):
+        return ()
     columns: dict[EventKind, ExogColumn] = {}
     for column in series.extras:
         kind = event_kind(column.name)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
@@ -195,6 +196,44 @@ class ExogColumn:
         return digest.hexdigest()[:16]
 
 
+class DeferredColumns(Sequence[ExogColumn]):
+    """Further columns of a source that are read when one is first asked for.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Names of all columns of the source that have to be looked at; some may hold nothing.
+    read : function
+        Return the columns; called once.
+    """
+
+    def __init__(self, names: tuple[str, ...], read: Callable[[], tuple[ExogColumn, ...]]) -> None:
+        self.names = names
+        self._read: Callable[[], tuple[ExogColumn, ...]] | None = read
+        self._columns: tuple[ExogColumn, ...] = ()
+        self._lock = Lock()
+
+    @property
+    def columns(self) -> tuple[ExogColumn, ...]:
+        """The columns, read."""
+        with self._lock:
+            if self._read is not None:
+                self._columns, self._read = self._read(), None
+        return self._columns
+
+    def __len__(self) -> int:
+        """Return the number of columns that hold something."""
+        return len(self.columns)
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return a column by its place, or some of them."""
+        return self.columns[index]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle the columns as a tuple."""
+        return tuple, (self.columns,)
+
+
 @dataclass(frozen=True, eq=False)
 class PriceSeries:
     """One series of bars, oldest first; arrays are read-only.
@@ -222,7 +261,7 @@ class PriceSeries:
     provenance : Provenance
     findings : tuple of Finding
         The quality report.
-    extras : tuple of ExogColumn
+    extras : sequence of ExogColumn
         Further columns of the source: what may be chosen as input.
     exog : tuple of ExogColumn
         Inputs that a run reads, in the order of its settings; part of the fingerprint.
@@ -238,7 +277,7 @@ class PriceSeries:
     calendar: str = "weekdays"
     provenance: Provenance = Provenance("memory")
     findings: tuple[Finding, ...] = ()
-    extras: tuple[ExogColumn, ...] = ()
+    extras: Sequence[ExogColumn] = ()
     exog: tuple[ExogColumn, ...] = ()
 
     def __post_init__(self) -> None:
@@ -292,6 +331,13 @@ class PriceSeries:
     def has_range(self) -> bool:
         """Whether open, high and low are there beside the close."""
         return {"open", "high", "low"} <= set(self.columns)
+
+    @property
+    def extra_names(self) -> tuple[str, ...]:
+        """Names of what may stand in :attr:`extras`, without reading it."""
+        if isinstance(self.extras, DeferredColumns):
+            return self.extras.names
+        return tuple(column.name for column in self.extras)
 
     @property
     def fingerprint(self) -> str:

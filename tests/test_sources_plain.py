@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forecasting.series import PriceSeries
+from forecasting.series import DeferredColumns, PriceSeries
 from forecasting.sources.files import reader
 from forecasting.sources.files.plain_csv import read_plain
 from forecasting.sources.options import AS_FOUND, ReadOptions
@@ -63,6 +64,8 @@ def same(mine: PriceSeries, careful: PriceSeries) -> None:
             assert dataclasses.replace(ours, retrieved_at="") == dataclasses.replace(
                 theirs, retrieved_at=""
             )
+        elif field.name == "extras":
+            assert [item.digest() for item in ours] == [item.digest() for item in theirs]
         else:
             assert ours == theirs, field.name
 
@@ -76,6 +79,54 @@ def test_the_short_way_reads_what_the_careful_way_reads(seed: int, tmp_path: Pat
     found = read_plain(path, options)
     assert found is not None
     same(found[0], reader.read(path, options)[0])
+
+
+def with_columns(lines: list[str], seed: int, **more: str) -> str:
+    """Return a plain file with further columns: figures, gaps, flags and a counter of the rows;
+    ``more`` names others with the cell of all rows.
+    """
+    rng = np.random.default_rng(seed)
+    rows = [f"{lines[0]},vix,cpi,earnings,rows{''.join(f',{name}' for name in more)},gold"]
+    for index, line in enumerate(lines[1:]):
+        cells = [f"{rng.normal():.4f}", "" if index % 20 else f"{index / 8}", str(index % 60 // 59)]
+        cells += [str(index), *more.values(), "-" if index % 3 else "1.5"]
+        rows.append(",".join((line, *cells)))
+    return "\n".join(rows)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 7, 12])
+def test_further_columns_of_numbers_are_read_when_they_are_asked_for(
+    seed: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text(with_columns(made(seed), seed))
+    found = read_plain(path)
+    assert found is not None
+    assert isinstance(found[0].extras, DeferredColumns)
+    assert found[0].extra_names == ("vix", "cpi", "earnings", "rows", "gold")
+    same(found[0], reader.read(path)[0])
+    assert pickle.loads(pickle.dumps(found[0])).extras[0].name == "vix"
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [("Ticker", "3"), ("Time", "930"), ("Year", "2020"), ("VIX", "1"), ("note", "a"), ("x", '"1"')],
+)
+def test_columns_that_may_mean_something_are_left_to_the_careful_way(
+    name: str, cell: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text(with_columns(made(1), 1, **{name: cell}))
+    assert read_plain(path) is None
+
+
+def test_rows_of_another_number_of_cells_are_left_to_the_careful_way(tmp_path: Path) -> None:
+    text = with_columns(made(1), 1)
+    path = tmp_path / "prices.csv"
+    path.write_text(f"{text},7")
+    assert read_plain(path) is None
+    path.write_text(text.rpartition(",")[0])
+    assert read_plain(path) is None
 
 
 def test_days_of_a_form_that_is_settled(tmp_path: Path) -> None:

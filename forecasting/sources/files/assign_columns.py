@@ -21,6 +21,7 @@ from forecasting.sources.files.columns import (
     described,
     free,
     has_role,
+    unused_columns,
 )
 from forecasting.sources.files.dates import read_times
 from forecasting.sources.files.eras import CALENDAR_NAMES, era_of_names
@@ -145,16 +146,7 @@ def _tell_unused(columns: Sequence[Column], findings: list[Finding]) -> None:
         if c.filled.null_count != len(c.cells) and not c.counter and len(c.filled)
     ]
     if unused:
-        names = ", ".join(unused[:8]) + (", ..." if len(unused) > 8 else "")
-        findings.append(
-            Finding(
-                "columns_unused",
-                f"Columns beside the prices, read where chosen as inputs: {names}.",
-                len(unused),
-                "info",
-                "kept",
-            )
-        )
+        findings.append(unused_columns(unused))
 
 
 # What the user settles
@@ -385,8 +377,14 @@ def _assign_prices(
     columns: Sequence[Column], header: bool, findings: list[Finding]
 ) -> Literal["single", "wide"]:
     """Find prices and volume, or the columns of a wide panel."""
+    named = [c for c in free(columns) if c.label.role in VALUE_ROLES]
+    labelled = [c for c in named if c.numeric >= 0.5 and not c.counter]
+    plain_close = _has_plain_close(columns, labelled)
+    dollars = any(c.name == "USD" for c in labelled)
+    if header and (has_role(columns, "close") or (plain_close and not dollars)):
+        _by_names(columns, labelled)
+        return "single"
     usable = [c for c in _without_times(columns) if c.numeric >= 0.5 and not c.counter]
-    labelled = [c for c in usable if c.label.role in VALUE_ROLES]
     nameless = [
         c
         for c in usable
@@ -394,7 +392,6 @@ def _assign_prices(
     ]
     backwards = _newest_first(columns)
     if header and not has_role(columns, "close"):
-        plain_close = _has_plain_close(columns, labelled)
         if not plain_close and _is_wide_ohlc(labelled):
             return _wide_ohlc(labelled)
         values = [c for c in nameless if not _has_close(labelled) or not is_derived(c.name)]

@@ -16,7 +16,7 @@ from forecasting.errors import SourceError
 from forecasting.series import Finding, PriceSeries, Provenance
 from forecasting.sources.files.assign_columns import Roles
 from forecasting.sources.files.convert import Converted
-from forecasting.sources.files.extras import Extra, read_extras
+from forecasting.sources.files.extras import Extras, extras_of
 from forecasting.sources.files.grid import Grid, cell_kind
 from forecasting.sources.files.rows import Mask, Rows, SharedReading, series_of
 from forecasting.sources.files.vocabulary import plain, role_ranks
@@ -79,9 +79,9 @@ def assemble(
     return tuple(found)
 
 
-def _extras(grid: Grid, roles: Roles, read: Converted) -> tuple[Extra, ...]:
+def _extras(grid: Grid, roles: Roles, read: Converted) -> Extras | None:
     """Return the columns that are no prices; those of a wide table are series of their own."""
-    return () if roles.layout == "wide" else read_extras(grid, roles, read)
+    return None if roles.layout == "wide" else extras_of(grid, roles, read)
 
 
 def _chosen(groups: list[Rows], symbol: str) -> list[Rows]:

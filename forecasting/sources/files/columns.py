@@ -15,7 +15,7 @@ from forecasting.sources.files.dates import DateColumn, read_dates
 from forecasting.sources.files.eras import CALENDARS
 from forecasting.sources.files.grid import Grid
 from forecasting.sources.files.labels import PRICE_ROLES, Label, date_part, read_label
-from forecasting.sources.files.numbers import MISSING, mark_evidence, read_numbers
+from forecasting.sources.files.numbers import MISSING, all_plain, mark_evidence, read_numbers
 from forecasting.sources.files.vocabulary import DATE_PARTS, KEY_WORDS, plain
 
 #: Every role that a user may give to a column.
@@ -118,10 +118,15 @@ class Column:
         import pyarrow.compute as pc
 
         cells = self.cells.drop_null()
-        if not pa.types.is_string(cells.type):
+        if not pa.types.is_string(cells.type) or self.plain_numbers is not None:
             return cells
         text = pc.utf8_trim_whitespace(cells)
         return text.filter(pc.invert(pc.is_in(pc.utf8_lower(text), value_set=pa.array(MISSING))))
+
+    @cached_property
+    def plain_numbers(self) -> Floats | None:
+        """The cells as numbers, shape [N], where all are numbers as programs write them."""
+        return all_plain(self.cells) if not self.typed else None
 
     @cached_property
     def typed(self) -> bool:
@@ -142,12 +147,16 @@ class Column:
 
         if pa.types.is_temporal(self.cells.type):
             return 0.0
+        if self.plain_numbers is not None:
+            return 1.0
         point = read_numbers(self.filled, ".").readable
         return point if point == 1.0 else max(point, read_numbers(self.filled, ",").readable)
 
     @cached_property
     def values(self) -> Floats:
         """The cells read as numbers, shape [N]."""
+        if self.plain_numbers is not None:
+            return self.plain_numbers
         evidence = mark_evidence(self.filled)
         return read_numbers(self.cells, "," if evidence.comma > evidence.dot else ".").values
 
@@ -171,16 +180,9 @@ class Column:
     @cached_property
     def counter(self) -> bool:
         """Whether the column only counts rows."""
-        ends = (
-            {str(self.filled[index].as_py()).removesuffix(".0") for index in (0, -1)}
-            if len(self.filled) > 2
-            else set()
-        )
-        if self.label.role in PRICE_ROLES or not ends & {"0", "1"}:
+        if self.label.role in PRICE_ROLES or len(self.filled) < 3:
             return False
-        if self.known.size < 3 or self.known.min() > 1 or np.any(self.known % 1):
-            return False
-        return bool(np.mean(np.abs(np.diff(self.known)) == 1) > 0.7)
+        return _may_count(self.filled[0].as_py(), self.filled[-1].as_py()) and _counts(self.known)
 
     @cached_property
     def part(self) -> str:
@@ -234,6 +236,32 @@ def described(sample: Grid, form: str, era: str) -> list[Column]:
             if column.label.role in PRICE_ROLES and plain(column.name) in tuple("ohlcv"):
                 column.label = Label()
     return columns
+
+
+def counts_rows(cells: Sequence[str]) -> bool:
+    """Tell whether cells that all are plain numbers only count the rows; ValueError for others."""
+    return (
+        len(cells) > 2 and _may_count(cells[0], cells[-1]) and _counts(np.array(cells, np.float64))
+    )
+
+
+def _may_count(first: Any, last: Any) -> bool:
+    """Tell whether cells may count rows by the first and the last of them."""
+    return bool({str(cell).removesuffix(".0") for cell in (first, last)} & {"0", "1"})
+
+
+def _counts(numbers: Floats) -> bool:
+    """Tell whether numbers count: whole ones from 0 or 1 on, most one beside the next."""
+    if numbers.size < 3 or numbers.min() > 1 or np.any(numbers % 1):
+        return False
+    return bool(np.mean(np.abs(np.diff(numbers)) == 1) > 0.7)
+
+
+def unused_columns(names: Sequence[str]) -> Finding:
+    """Tell of the columns beside the prices."""
+    shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+    message = f"Columns beside the prices, read where chosen as inputs: {shown}."
+    return Finding("columns_unused", message, len(names), "info", "kept")
 
 
 def free(columns: Sequence[Column]) -> list[Column]:

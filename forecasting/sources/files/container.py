@@ -294,6 +294,9 @@ def _member(archive: zipfile.ZipFile, opened: Opened) -> IO[bytes]:
 
 def whole_file(opened: Opened) -> tuple[bytes, str]:
     """Return all unpacked bytes and the SHA-256 of the file on disk."""
+    if not opened.packing:
+        data = opened.path.read_bytes()
+        return data, hashlib.sha256(data).hexdigest()
     with unpacked(opened) as stream:
         return stream.read(), stream.hexdigest()
 

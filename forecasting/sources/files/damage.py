@@ -8,6 +8,7 @@ from forecasting.errors import SourceError
 from forecasting.sources.files.columns import Roles
 from forecasting.sources.files.grid import Grid
 from forecasting.sources.files.labels import PRICE_ROLES
+from forecasting.sources.files.numbers import all_plain
 from forecasting.sources.files.vocabulary import months, plain
 
 _PRICES = tuple(role for role in PRICE_ROLES if role != "volume")
@@ -39,7 +40,8 @@ def refuse_damaged(grid: Grid, roles: Roles) -> None:
 
     for column in roles.columns:
         cells = grid.columns[column.index]
-        if column.role in _PRICES and pa.types.is_string(cells.type):
+        text = column.role in _PRICES and pa.types.is_string(cells.type)
+        if text and all_plain(cells) is None:
             example = _lost_mark(cells) or _became_date(cells)
             if example:
                 raise SourceError(

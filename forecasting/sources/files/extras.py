@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import presentable
-from forecasting.series import Dates, ExogColumn, ExogForm, Floats
+from forecasting.series import Dates, DeferredColumns, ExogColumn, ExogForm, Floats
 from forecasting.sources.files.assign_columns import Roles
 from forecasting.sources.files.convert import Converted
 from forecasting.sources.files.dates import read_dates
@@ -21,6 +22,8 @@ from forecasting.sources.files.numbers import MISSING, mark_evidence, read_numbe
 MAX_EXTRAS = 500
 MAX_LABELS = 1000
 _LONGEST_NAME = 200
+#: Most bytes of cells that are kept to be read later.
+_MOST_DEFERRED = 16 << 20
 #: Share of the cells that have to be of a kind.
 _MOSTLY = 0.95
 _YES = ("yes", "y", "true", "t", "x", "ja", "oui", "si", "sí", "da", "on", "✓", "1", "1.0")
@@ -49,29 +52,62 @@ class Extra:
         return ExogColumn(self.name, ds, values, self.form, self.labels)
 
 
-def read_extras(grid: Grid, roles: Roles, read: Converted) -> tuple[Extra, ...]:
-    """Read the columns without a role that hold numbers, yes and no, texts or dates.
+@dataclass(eq=False)
+class Extras:
+    """The further columns of a file, read when one is first asked for.
 
-    Columns without any value, counters of the rows and texts that nearly all differ are left out.
+    Attributes
+    ----------
+    names : tuple of (int, str)
+        Place in the file and name of each.
+    cells : function
+        Return the cells of each, one entry a row of the file.
+    decimal : str
+        Decimal mark of the prices, "" where they do not tell.
     """
+
+    names: tuple[tuple[int, str], ...]
+    cells: Callable[[], Sequence[Any]]
+    decimal: str
+
+    @cached_property
+    def columns(self) -> tuple[Extra, ...]:
+        """Those that hold numbers, yes and no, texts or dates; columns without any value and
+        texts that nearly all differ are left out.
+        """
+        found: dict[str, Extra] = {}
+        for (index, given), cells in zip(self.names, self.cells(), strict=True):
+            name = presentable(given, _LONGEST_NAME).replace("\n", " ")
+            if name in found:
+                name = f"{name} ({index + 1})"
+            extra = _extra(name, cells, self.decimal)
+            if extra is not None:
+                found[name] = extra
+        return tuple(found.values())
+
+    def of_rows(self, ds: Dates, rows: npt.NDArray[np.int64]) -> DeferredColumns:
+        """Return the columns in some rows, of which each has a date; those without any value
+        there are left out.
+        """
+        names = tuple(name for _, name in self.names)
+        return DeferredColumns(names, lambda: tuple(extras_at(self.columns, ds, rows)))
+
+
+def extras_of(grid: Grid, roles: Roles, read: Converted) -> Extras:
+    """Return the columns of a table that have no role."""
     unused = [
         c
         for c in roles.columns
         if not c.role and not c.symbol and len(grid.columns[c.index]) == grid.rows
-    ]
-    found: list[Extra] = []
-    taken: set[str] = set()
+    ][:MAX_EXTRAS]
     marks = list(read.marks.values())
     usual = max(marks, key=marks.count) if marks else ""
-    for column in unused[:MAX_EXTRAS]:
-        name = presentable(column.name, _LONGEST_NAME).replace("\n", " ")
-        if name in taken:
-            name = f"{name} ({column.index + 1})"
-        extra = _extra(name, grid.columns[column.index], usual)
-        if extra is not None:
-            taken.add(name)
-            found.append(extra)
-    return tuple(found)
+    cells = tuple(grid.columns[c.index] for c in unused)
+    extras = Extras(tuple((c.index, c.name) for c in unused), lambda: cells, usual)
+    if sum(column.nbytes for column in cells) > _MOST_DEFERRED:
+        _ = extras.columns
+        extras.cells = tuple
+    return extras
 
 
 def _extra(name: str, cells: Any, decimal: str) -> Extra | None:

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from forecasting.errors import SourceError
-from forecasting.series import Finding, Floats
+from forecasting.series import Finding, Floats, Ints
 from forecasting.sources.files.eras import JAPANESE
 from forecasting.sources.files.numbers import MISSING
 from forecasting.sources.files.vocabulary import months, plain, role_ranks
@@ -118,6 +120,18 @@ class Frame:
     header_rows: tuple[int, ...]
     first_row: int
     width: int
+
+
+#: Rows from the first on, and rows spread over the others, from which roles are told.
+_FIRST, _SPREAD = 300, 100
+
+
+def sample_rows(rows: int) -> Ints:
+    """Return which of so many rows the roles of columns are told from."""
+    if rows <= _FIRST + _SPREAD:
+        return np.arange(rows)
+    spread = np.linspace(_FIRST, rows - 1, _SPREAD).astype(np.int64)
+    return np.concatenate([np.arange(_FIRST), spread])
 
 
 def cell_kind(cell: str, form: str = "") -> str:

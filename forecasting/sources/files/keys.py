@@ -129,6 +129,8 @@ def _may_be_key(column: Column) -> bool:
 
 def _only_text(columns: Sequence[Column], header: bool) -> None:
     """Take a text that is the same in all rows of a file without a header for its symbol."""
+    if header:
+        return
     for column in free(columns):
         if (
             column.typed
@@ -137,6 +139,6 @@ def _only_text(columns: Sequence[Column], header: bool) -> None:
             or len(column.filled) < 0.9 * len(column.cells)
         ):
             continue
-        if not header and column.distinct == 1:
+        if column.distinct == 1:
             column.role = "symbol"
             return

@@ -112,7 +112,7 @@ def read_numbers(column: Any, decimal: str = ".") -> NumberColumn:
         return NumberColumn(
             np.full(len(column), np.nan), column.is_valid().to_numpy(zero_copy_only=False)
         )
-    if decimal == "." and (quick := _all_plain(column)) is not None:
+    if decimal == "." and (quick := all_plain(column)) is not None:
         return NumberColumn(quick, np.zeros(quick.size, bool))
     text = pc.utf8_trim_whitespace(column.fill_null(""))
     values = np.full(len(text), np.nan)
@@ -139,7 +139,7 @@ def read_numbers(column: Any, decimal: str = ".") -> NumberColumn:
     return NumberColumn(values, bad)
 
 
-def _all_plain(column: Any) -> Floats | None:
+def all_plain(column: Any) -> Floats | None:
     """Return a column of text in which every cell is a number as programs write it; None where one
     needs a closer look.
     """

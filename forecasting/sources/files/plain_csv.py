@@ -2,7 +2,8 @@
 their import.
 
 What is plain leaves nothing to be found out: commas, the usual English header, days of one form in
-order, prices within their ranges, no cell empty. Every other file is read by
+order, prices within their ranges, none missing; behind the prices further columns of numbers may
+stand, which are read when they are first asked for. Every other file is read by
 :mod:`forecasting.sources.files.reader`, with the same result for those that are plain.
 """
 
@@ -13,19 +14,27 @@ import hashlib
 import re
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from forecasting.series import Dates, Floats, PriceSeries, Provenance
+from forecasting.series import Dates, Finding, Floats, PriceSeries, Provenance
 from forecasting.sources.files.rows import Rows, SharedReading, name_after, series_of
 from forecasting.sources.options import AS_FOUND, ReadOptions
+
+if TYPE_CHECKING:
+    from forecasting.sources.files.extras import Extras
 
 #: Most bytes of a file, unpacked, and fewest bars: beyond these the careful reader is as quick, or
 #: has to look twice.
 _MOST_BYTES, _FEWEST_BARS = 2 << 20, 30
 _GZIP = b"\x1f\x8b"
+_LONGEST_HEAD = 1 << 16
+#: Signs of numbers and what stands between them, to be taken away.
+_NUMBER_SIGNS = str.maketrans("", "", "0123456789.,-")
 #: Headers by what stands in them, with roles and lower-case names in the order of the columns.
 _PRICES = ("open", "high", "low", "close")
 _HEADERS: dict[tuple[str, ...], tuple[str, ...]] = {
@@ -65,29 +74,44 @@ def read_plain(path: Path, options: ReadOptions = AS_FOUND) -> tuple[PriceSeries
     found = _content(path)
     if found is None:
         return None
-    text, digest = found
-    head, _, body = text.partition("\n")
-    roles = _HEADERS.get(tuple(name.strip().lower() for name in head.split(",")))
-    if roles is None or not _is_plain(body, days, len(roles)):
+    packed, content = found
+    head, _, body = content.partition("\n")
+    names = tuple(name.strip() for name in head.split(","))
+    roles = _roles_of(names)
+    if not roles:
         return None
-    cells = [line.split(",") for line in body.splitlines()]
+    further = names[1 + len(roles) :]
+    cells = _cells(body, days, len(roles), len(further))
+    if cells is None:
+        return None
     dates, *numbers = zip(*cells, strict=True)
+    rests = numbers.pop() if further else ()
     ds = _days(dates)
     values = {
         role: np.array(column, np.float64) for role, column in zip(roles, numbers, strict=True)
     }
     if ds is None or not _is_sound(ds, values, numbers):
         return None
+    beside = _Beside(further, rests, 1 + len(roles))
+    findings = beside.findings()
+    if findings is None:
+        return None
+    about = _provenance(path, packed)
+    shared = SharedReading(ds, "", findings, options, about, "", None, beside.extras())
     none = np.zeros(ds.size, bool)
     rows = Rows(options.symbol or name_after(path), ds, values, none, 0, slice(None))
-    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    about = Provenance(str(path.expanduser()), "unknown", now, digest)
-    series = series_of(rows, SharedReading(ds, "", (), options, about, "", None))
+    series = series_of(rows, shared)
     return None if series is None else (series,)
 
 
-def _content(path: Path) -> tuple[str, str] | None:
-    """Return the text of a small file and the SHA-256 of its bytes; None for any other."""
+def _provenance(path: Path, packed: bytes) -> Provenance:
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    digest = hashlib.sha256(packed).hexdigest()
+    return Provenance(str(path.expanduser()), "unknown", now, digest)
+
+
+def _content(path: Path) -> tuple[bytes, str] | None:
+    """Return the bytes of a small file and its text; None for any other."""
     path = path.expanduser()
     try:
         if not path.is_file() or path.stat().st_size > _MOST_BYTES:
@@ -97,19 +121,103 @@ def _content(path: Path) -> tuple[str, str] | None:
         if packed.startswith(_GZIP):
             with gzip.open(path) as file:
                 content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES or not _is_known(content):
+            return None
         text = content.decode("ascii")
     except (OSError, EOFError, ValueError, zlib.error):
         return None
-    if len(text) > _MOST_BYTES:
-        return None
-    return text.replace("\r\n", "\n"), hashlib.sha256(packed).hexdigest()
+    return packed, text.replace("\r\n", "\n") if "\r" in text else text
 
 
-def _is_plain(body: str, days: str, columns: int) -> bool:
-    """Whether every line is a day and so many numbers."""
-    line = re.compile(rf"{days}(?:,{_NUMBER}){{{columns}}}")
+def _is_known(content: bytes) -> bool:
+    """Whether a file begins like one of the usual headers."""
+    head = content[:_LONGEST_HEAD].partition(b"\n")[0].lower().replace(b" ", b"")
+    return head.startswith(b"date,open,high,low,close")
+
+
+def _roles_of(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the roles of the columns beside the dates; further columns may stand behind them
+    under names that mean nothing else. Empty for any other header.
+    """
+    lower = tuple(name.lower() for name in names)
+    size = next((size for size in (7, 6, 5) if lower[:size] in _HEADERS), 0)
+    if not size:
+        return ()
+    further = names[size:]
+    if further:
+        from forecasting.sources.files.labels import Label, date_part, read_label
+
+        named = any(read_label((name,)) != Label() or date_part((name,)) for name in further)
+        if named or "" in further or len(set(lower)) < len(lower):
+            return ()
+    return _HEADERS[lower[:size]]
+
+
+def _cells(body: str, days: str, columns: int, further: int) -> list[list[str]] | None:
+    """Return the cells of each line, those of further columns as one text; None where a line is
+    no day with so many numbers and cells.
+    """
+    behind = ",.*[^,]" if further else ""
+    line = re.compile(rf"{days}(?:,{_NUMBER}){{{columns}}}{behind}")
     lines = body.splitlines()
-    return len(lines) >= _FEWEST_BARS and all(map(line.fullmatch, lines))
+    if len(lines) < _FEWEST_BARS or not all(map(line.fullmatch, lines)):
+        return None
+    commas = columns + further
+    if further and ('"' in body or any(text.count(",") != commas for text in lines)):
+        return None
+    return [text.split(",", columns + 1) for text in lines]
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """The columns beside the prices: names, the cells of each row as one text, and the place of
+    the first in the file.
+    """
+
+    names: Sequence[str]
+    rows: Sequence[str]
+    first: int
+
+    def cells(self) -> list[tuple[str, ...]]:
+        """Return the cells of each column."""
+        return list(zip(*(row.split(",") for row in self.rows), strict=True))
+
+    def findings(self) -> tuple[Finding, ...] | None:
+        """Tell of the columns; None where a cell looks like a number and is none."""
+        if not self.names:
+            return ()
+        from forecasting.sources.files.columns import counts_rows, unused_columns
+        from forecasting.sources.files.grid import sample_rows
+        from forecasting.sources.files.numbers import MISSING
+
+        missing = frozenset(MISSING)
+        picked = [self.rows[row] for row in sample_rows(len(self.rows))]
+        if "".join(picked).translate(_NUMBER_SIGNS):
+            return None
+        listed = []
+        for name, cells in zip(self.names, replace(self, rows=picked).cells(), strict=True):
+            filled = list(cells)
+            if not missing.isdisjoint(cells):
+                filled = [cell for cell in cells if cell not in missing]
+            try:
+                if filled and not counts_rows(filled):
+                    listed.append(name)
+            except ValueError:
+                return None
+        return (unused_columns(listed),) if listed else ()
+
+    def extras(self) -> Extras | None:
+        """Return the columns, to be read when one is asked for."""
+        if not self.names:
+            return None
+        from forecasting.sources.files.extras import Extras
+
+        return Extras(tuple(enumerate(self.names, self.first)), self._as_arrays, ".")
+
+    def _as_arrays(self) -> list[Any]:
+        import pyarrow as pa
+
+        return [pa.array(cells, pa.string()) for cells in self.cells()]
 
 
 def _days(cells: Sequence[str]) -> Dates | None:
@@ -137,5 +245,10 @@ def _is_sound(ds: Dates, values: dict[str, Floats], cells: Sequence[Sequence[str
 
 def _has_decimal_points(cells: Sequence[str]) -> bool:
     """Whether the points of a column cannot be marks of thousands."""
-    parts = [cell.partition(".") for cell in cells if "." in cell]
-    return not parts or any(len(after) != 3 or len(before) > 3 for before, _, after in parts)
+    parts = (cell.partition(".") for cell in cells if "." in cell)
+    doubtful = False
+    for before, _, after in parts:
+        if len(after) != 3 or len(before) > 3:
+            return True
+        doubtful = True
+    return not doubtful

@@ -20,9 +20,9 @@ from forecasting.sources.files.assign_columns import Roles, assign_dates, assign
 from forecasting.sources.files.build_series import assemble
 from forecasting.sources.files.container import Opened, inspect_file, whole_file
 from forecasting.sources.files.convert import Converted, convert
-from forecasting.sources.files.extras import extras_at, read_extras
+from forecasting.sources.files.extras import extras_at, extras_of
 from forecasting.sources.files.fast_csv import SMALL, read_swiftly, sample_grid
-from forecasting.sources.files.grid import Grid
+from forecasting.sources.files.grid import Grid, sample_rows
 from forecasting.sources.files.json_tables import read_json
 from forecasting.sources.files.months import by_month
 from forecasting.sources.files.report import Reading
@@ -40,7 +40,6 @@ from forecasting.sources.options import AS_FOUND, ReadOptions
 from forecasting.sources.quality import shown
 
 _PREVIEW = 20
-_SAMPLE = 300
 #: Most tables of one file that are tried.
 _MOST_TABLES = 50
 #: What finds the roles of columns in a sample of the rows.
@@ -140,7 +139,7 @@ def read_inputs(path: str | Path, options: ReadOptions | None = None) -> InputTa
                 raise
             found = static
         dated = found.roles.index("date") is not None or bool(found.roles.date_parts)
-        extras = read_extras(found.grid, found.roles, found.read)
+        extras = extras_of(found.grid, found.roles, found.read).columns
         index = found.roles.index("symbol")
         symbols = [""] * found.grid.rows
         if index is not None:
@@ -485,11 +484,6 @@ def _read_cells(
 ) -> tuple[Grid, Roles, Converted]:
     """Find roles from the first rows and some of the others, then read all rows."""
     grid = by_month(grid)
-    spread = (
-        np.linspace(_SAMPLE, grid.rows - 1, 100).astype(np.int64)
-        if grid.rows > _SAMPLE + 100
-        else np.arange(_SAMPLE, grid.rows)
-    )
-    sample = grid.taken(np.concatenate([np.arange(min(_SAMPLE, grid.rows)), spread]))
+    sample = grid.taken(sample_rows(grid.rows))
     roles = assign(sample, options)
     return grid, roles, convert(grid, roles, options, sample, delimiter)

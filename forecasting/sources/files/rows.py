@@ -22,7 +22,7 @@ from forecasting.sources.options import ReadOptions
 from forecasting.sources.quality import Bars, examine, lone_gaps, shown
 
 if TYPE_CHECKING:
-    from forecasting.sources.files.extras import Extra
+    from forecasting.sources.files.extras import Extras
 
 Mask = npt.NDArray[np.bool_]
 
@@ -78,7 +78,7 @@ class SharedReading:
     provenance: Provenance
     currency: str
     block: Floats | None
-    extras: tuple[Extra, ...] = ()
+    extras: Extras | None = None
 
 
 def series_of(rows: Rows, shared: SharedReading) -> PriceSeries | None:
@@ -149,14 +149,12 @@ def series_of(rows: Rows, shared: SharedReading) -> PriceSeries | None:
 
 def _further_columns(
     rows: Rows, shared: SharedReading, keep: Mask, folded: Sequence[Finding]
-) -> tuple[ExogColumn, ...]:
+) -> Sequence[ExogColumn]:
     """Return the further columns of a series, rows without a close included: what is known ahead
     stands there.
     """
-    if not shared.extras:
+    if shared.extras is None or not shared.extras.names:
         return ()
-    from forecasting.sources.files.extras import extras_at
-
     indices = np.arange(shared.ds.size)[rows.take]
     ds = rows.ds
     if folded:  # moments in UTC are known of the rows that are bars
@@ -164,7 +162,7 @@ def _further_columns(
             indices[keep],
             unfolded(rows.ds[keep], shared.tz, shared.options.timezone)[0],
         )
-    return tuple(extras_at(shared.extras, ds, indices))
+    return shared.extras.of_rows(ds, indices)
 
 
 def _finite(column: Floats) -> Floats | None:

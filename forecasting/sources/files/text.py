@@ -59,6 +59,8 @@ _LEGACY = (
 )
 
 _CHUNK = 20_000
+#: Letters of a cell beyond which the csv module of Python takes no line apart.
+_LONGEST_CELL = 100_000
 #: Cells of a row by which a way of splitting is judged.
 _SCORED = 20
 #: Encodings of Python that no text file is written in; letters of a name that are shown.
@@ -99,6 +101,8 @@ class Splitter:
             return []
         if self.edges and (placed := self._placed(line)):
             return placed
+        if self._is_simple(line):
+            return line.split(self.delimiter)
         try:
             cells = next(csv.reader((line,), delimiter=self.delimiter, skipinitialspace=True), [])
             if self.wrapped and len(cells) == 1:
@@ -113,6 +117,13 @@ class Splitter:
         if 0 <= index < len(cells) - 1 and _YEAR.fullmatch(cells[index + 1].strip()):
             cells[index : index + 2] = [f"{cells[index]}, {cells[index + 1].strip()}"]
         return cells
+
+    def _is_simple(self, line: str) -> bool:
+        """Tell whether cells are what stands between the delimiters: neither quotes, nor blanks
+        before cells, nor dates that hold the delimiter.
+        """
+        simple = self.joined < 0 and '"' not in line and len(line) <= _LONGEST_CELL
+        return simple and line[0] != " " and f"{self.delimiter} " not in line
 
     def _placed(self, line: str) -> list[str]:
         """Return the cells of a line that has fewer than the table, each above the column that
@@ -385,8 +396,10 @@ def _edges(lines: list[str]) -> tuple[int, ...]:
 
 def _is_torn(cell: str, other: str) -> bool:
     """Tell whether two cells are one date: ``Dec 24`` and ``2020``."""
+    if not _YEAR.fullmatch(other.strip()):
+        return False
     day = re.fullmatch(r"\s*(?:[^\W\d]+\s+)?([^\W\d]{3,})\.?\s+\d{1,2}\s*", cell)
-    return bool(day and plain(day[1]) in months() and _YEAR.fullmatch(other.strip()))
+    return bool(day and plain(day[1]) in months())
 
 
 def _score(rows: list[list[str]], form: str) -> float:
