@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QComboBox, QLabel, QMainWindow, QSpinBox
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QMainWindow, QSpinBox
 
 from app.charts.learning_rate import LearningRateChart
 from app.features.model.panel import PRESETS, ModelPanel
@@ -19,7 +19,7 @@ from app.features.training.learning_rate_dialog import LearningRateDialog
 from app.theme import DARK, LIGHT
 from app.widgets.form_builder import ChoiceButtons
 from forecasting.config import GROUPS, SHAPES, RunConfig
-from forecasting.errors import ConfigError
+from forecasting.errors import CandlecastError, ConfigError
 from forecasting.events import CostEstimated, LearningRatesTried
 from forecasting.series import Panel, PriceSeries
 
@@ -207,6 +207,21 @@ def test_what_contradicts_itself_is_said_beside_the_buttons(qtbot: Any, panel: M
     assert "566 weights · 3,442 windows · at most about 1:15 min".replace(",", "") in told(
         panel
     ).replace(",", "")
+
+
+def test_no_field_moves_when_the_cost_is_told(qtbot: Any, panel: ModelPanel) -> None:
+    field = panel._forms["train"].fields["epochs"]
+
+    def place() -> QPoint:
+        QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
+        return field.mapTo(panel, QPoint(0, 0))
+
+    panel.show_cost(None)
+    before = place()
+    panel.show_cost(CostEstimated(3_442_000, 566_000, 75.0))
+    assert place() == before
+    panel.show_fault(CandlecastError("No. " * 100, "Try less. " * 30))
+    assert place() == before
 
 
 def test_a_found_rate_is_taken_over(qtbot: Any) -> None:

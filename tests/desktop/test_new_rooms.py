@@ -32,7 +32,6 @@ from PySide6.QtWidgets import (
     QToolButton,
     QWidget,
 )
-from window_bench import rested
 
 from app.window.workbench import Workbench
 
@@ -129,7 +128,6 @@ def test_a_network_is_shaped_by_mouse_and_trained(bench: Workbench) -> None:
         press_keys("Tab")
         wait_until(lambda box=box, value=value: box.value() == int(value), f"{name} is typed")
         wait_until(lambda box=box: not box.hasFocus(), f"{name} is left, which scrolls the form")
-        rested(bench)  # the estimate has come, and moves the form no more
     config = bench.model.config()
     assert (config.model.shape, config.model.members) == ("encoder-decoder", 2)
     assert (config.train.epochs, config.task.horizon) == (1, 3)

@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, QLocale, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QLocale, QSize, Qt, Signal
 from PySide6.QtWidgets import (
-    QApplication,
     QButtonGroup,
     QGridLayout,
     QHBoxLayout,
@@ -25,6 +24,7 @@ from PySide6.QtWidgets import (
 
 from app.background import Failure
 from app.charts.shapes import ShapePicture
+from app.features.model.note import Note
 from app.number_format import duration
 from app.theme import Theme, icon
 from app.widgets.form_builder import SettingsForm
@@ -119,7 +119,6 @@ class ModelPanel(QWidget):
         rows.setSpacing(6)
         self._make_forms()
         chosen_first, buttons = self._chosen_first(), self._buttons()
-        self._add_cost(rows)
         rows.addLayout(self._preset_row())
         rows.addSpacing(4)
         self._add_groups(rows)
@@ -139,6 +138,7 @@ class ModelPanel(QWidget):
         whole.addLayout(chosen_first)
         whole.addLayout(buttons)
         whole.addWidget(self._scroll, 1)
+        whole.addLayout(self._note_rows())
         self.show_config(RunConfig())
         self._past.clear()
         self._show_choice()
@@ -355,16 +355,10 @@ class ModelPanel(QWidget):
         self.show_config(self._last.changed(**preset.values))
 
     def _tell(self, text: str, *, fault: bool = False, remedies: Sequence[Remedy] = ()) -> None:
-        self._cost.setText(text)
-        self._cost.setProperty("role", "danger" if fault else "muted")
-        self._cost.style().polish(self._cost)
-        self._cost.setVisible(bool(text))
+        self._told.show_text(text, fault=fault)
         self._remedy = next((item for item in remedies if item.kind == "settings"), None)
         self.remedy_button.setText(remedy_label(self._remedy) if self._remedy else "")
         self.remedy_button.setVisible(self._remedy is not None)
-        focused = QApplication.focusWidget()
-        if fault and not (focused and self._scroll.isAncestorOf(focused)):
-            QTimer.singleShot(0, self, lambda: self._scroll.verticalScrollBar().setValue(0))
 
     def _take_remedy(self) -> None:
         if self._remedy is not None:
@@ -414,19 +408,18 @@ class ModelPanel(QWidget):
             self._first.append(field)
         return rows
 
-    def _add_cost(self, rows: QVBoxLayout) -> None:
-        """Add what a training costs, or why there can be none: it scrolls with the form, so that a
-        long fault leaves room for the fields.
-        """
-        self._cost = QLabel()
-        self._cost.setProperty("role", "muted")
-        self._cost.setWordWrap(True)
-        self._cost.hide()
+    def _note_rows(self) -> QVBoxLayout:
+        """Return what a training costs, or why there can be none and what would mend it."""
+        self._told = Note()
         self.remedy_button = QPushButton()
         self.remedy_button.clicked.connect(self._take_remedy)
         self.remedy_button.hide()
-        rows.addWidget(self._cost)
+        rows = QVBoxLayout()
+        rows.setContentsMargins(10, 4, 10, 6)
+        rows.setSpacing(6)
+        rows.addWidget(self._told)
         rows.addWidget(self.remedy_button, 0, Qt.AlignmentFlag.AlignLeft)
+        return rows
 
     def _add_groups(self, rows: QVBoxLayout) -> None:
         headings = {
