@@ -355,7 +355,7 @@ class ModelPanel(QWidget):
         self.show_config(self._last.changed(**preset.values))
 
     def _tell(self, text: str, *, fault: bool = False, remedies: Sequence[Remedy] = ()) -> None:
-        self._told.show_text(text, fault=fault)
+        self._note_area.show_text(text, fault=fault)
         self._remedy = next((item for item in remedies if item.kind == "settings"), None)
         self.remedy_button.setText(remedy_label(self._remedy) if self._remedy else "")
         self.remedy_button.setVisible(self._remedy is not None)
@@ -410,14 +410,14 @@ class ModelPanel(QWidget):
 
     def _note_rows(self) -> QVBoxLayout:
         """Return what a training costs, or why there can be none and what would mend it."""
-        self._told = Note()
+        self._note_area = Note()
         self.remedy_button = QPushButton()
         self.remedy_button.clicked.connect(self._take_remedy)
         self.remedy_button.hide()
         rows = QVBoxLayout()
         rows.setContentsMargins(10, 4, 10, 6)
         rows.setSpacing(6)
-        rows.addWidget(self._told)
+        rows.addWidget(self._note_area)
         rows.addWidget(self.remedy_button, 0, Qt.AlignmentFlag.AlignLeft)
         return rows
 
