@@ -42,7 +42,7 @@ class Command:
     text : str
         For menus.
     keys, picture, help : str
-        Shortcut, icon, and a sentence for the tool tip.
+        Shortcut (several are separated by ``; ``), icon, and a sentence for the tool tip.
     group : str
         Choices of one group exclude each other.
     switch : bool
@@ -174,9 +174,11 @@ COMMANDS: dict[str, Command] = {
         "&Undo",
         "Ctrl+Z",
         "undo",
-        "Take back what was done last: a setting, series off the list, deleted runs",
+        "Take back what was done last: a setting, a drawing, series off the list, deleted runs",
     ),
-    "redo": Command("&Redo", "Ctrl+Y", "redo", "Make the change again that was taken back"),
+    "redo": Command(
+        "&Redo", "Ctrl+Y; Ctrl+Shift+Z", "redo", "Make the change again that was taken back"
+    ),
     "pause": Command(
         "&Pause",
         "Ctrl+P",
@@ -376,22 +378,20 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "autosave",
             "-",
             "import",
-            "paste",
             "ticker",
             ">&Samples:sample-",
             ">&Recent:",
             "reload",
-            "find_series",
             "offline",
             "-",
             "use_model",
             "save_model",
             "export",
-            "copy",
             "-",
             "quit",
         ),
     ),
+    ("&Edit", ("undo", "redo", "-", "copy", "paste", "-", "find_series")),
     (
         "&View",
         (
@@ -423,9 +423,6 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "&Run",
         (
-            "undo",
-            "redo",
-            "-",
             "train",
             "longer",
             "pause",
@@ -605,7 +602,7 @@ class Actions:
     def _action(self, name: str, command: Command) -> QAction:
         action = QAction(_tr(command.text), self._window)
         action.setObjectName(name)
-        action.setShortcut(QKeySequence(command.keys))
+        action.setShortcuts(QKeySequence.listFromString(command.keys))
         help_text = _tr(command.help)
         keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
         action.setToolTip(f"{help_text} ({keys})" if keys else help_text)

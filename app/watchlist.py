@@ -268,10 +268,10 @@ class Watchlist:
         """Return the list with rows at its end that are not there yet; those that are there take
         their group, where they have one.
         """
-        groups = {_named(row): row.group for row in rows if row.group}
-        have = {_named(row) for row in self.rows}
-        old = (replace(row, group=groups.get(_named(row), row.group)) for row in self.rows)
-        new = (row for row in rows if _named(row) not in have)
+        groups = {named(row): row.group for row in rows if row.group}
+        have = {named(row) for row in self.rows}
+        old = (replace(row, group=groups.get(named(row), row.group)) for row in self.rows)
+        new = (row for row in rows if named(row) not in have)
         return Watchlist((*old, *new)[:MOST_ROWS])
 
     def without(self, places: Iterable[int]) -> Watchlist:
@@ -284,9 +284,9 @@ class Watchlist:
         meanwhile is left out.
         """
         rows = list(self.rows)
-        have = {_named(row) for row in rows}
+        have = {named(row) for row in rows}
         for index, row in sorted(removed, key=lambda item: item[0]):
-            if _named(row) not in have:
+            if named(row) not in have:
                 rows.insert(min(index, len(rows)), row)
         return Watchlist(_without_doubles(rows, set()))
 
@@ -307,13 +307,13 @@ class Watchlist:
         theirs : Watchlist
             As it is in the file.
         """
-        known, there = {_named(row) for row in before.rows}, {_named(row) for row in theirs.rows}
-        kept = [row for row in self.rows if _named(row) in there or _named(row) not in known]
-        have = {_named(row) for row in kept}
+        known, there = {named(row) for row in before.rows}, {named(row) for row in theirs.rows}
+        kept = [row for row in self.rows if named(row) in there or named(row) not in known]
+        have = {named(row) for row in kept}
         added = [
             replace(row, checked=False)
             for row in theirs.rows
-            if _named(row) not in known and _named(row) not in have
+            if named(row) not in known and named(row) not in have
         ]
         return Watchlist((*kept, *added))
 
@@ -393,7 +393,8 @@ class _Saved(Settings):
     rows: tuple[_SavedRow, ...] = Field(max_length=MOST_ROWS)
 
 
-def _named(row: Row) -> tuple[str, str]:
+def named(row: Row) -> tuple[str, str]:
+    """Return what a row is known by: its reference and its symbol."""
     return row.request.reference, row.symbol
 
 

@@ -229,7 +229,18 @@ def test_a_drag_moves_a_line_as_one_change(bench: Workbench) -> None:
     (moved,) = drawn(bench)
     assert moved.anchors[0].price > price
     assert bench.chart.shown_bars == view
-    bench.actions["undo"].trigger()
+    settings = bench.model.config()
+    bench.model.show_config(settings.changed(epochs=settings.train.epochs + 1))
+    for _ in range(2):
+        bench.actions["undo"].trigger()
+    assert (drawn(bench), bench.model.config()) == ((line,), settings)
+    for _ in range(2):
+        bench.actions["redo"].trigger()
+    assert drawn(bench) == (moved,)
+    assert bench.model.config() != settings
+    assert not bench.actions["redo"].isEnabled()
+    for _ in range(2):
+        bench.actions["undo"].trigger()
     assert drawn(bench) == (line,)
 
 

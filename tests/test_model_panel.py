@@ -31,7 +31,7 @@ def panel(qtbot: Any) -> Iterator[ModelPanel]:
     item.set_theme(LIGHT)
     item.show_running(running=False, stopping=False, ready=True)
     window.setCentralWidget(item)
-    for keys, do in (("Ctrl+Z", item.undo), ("Ctrl+Y", item.redo)):
+    for keys, do in (("Ctrl+Z", item.history.undo), ("Ctrl+Y", item.history.redo)):
         action = QAction(keys, window)
         action.setShortcut(QKeySequence(keys))
         action.triggered.connect(do)
@@ -111,18 +111,18 @@ def test_undo_and_redo_by_key_even_from_inside_a_field(qtbot: Any, panel: ModelP
     assert panel.config() == first.changed(model="rnn")
     qtbot.keyClick(field.lineEdit(), Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert panel.config() == first
-    assert not panel.can_undo
+    assert not panel.history.can_undo
     qtbot.keyClick(field.lineEdit(), Qt.Key.Key_Y, Qt.KeyboardModifier.ControlModifier)
     assert panel.config() == first.changed(model="rnn")
     choose(panel, "model", "layers", 3)
-    assert not panel.can_redo
+    assert not panel.history.can_redo
 
 
 def test_a_run_of_steps_in_one_field_is_undone_at_once(qtbot: Any, panel: ModelPanel) -> None:
     first = panel.config()
     for epochs in range(31, 40):
         choose(panel, "train", "epochs", epochs)
-    panel.undo()
+    panel.history.undo()
     assert panel.config() == first
 
 

@@ -74,6 +74,9 @@ def test_a_drag_moves_a_line_and_undo_puts_it_back(bench: Workbench) -> None:
     assert moved.end == pytest.approx(line.end * 1.05)
     bench.actions["undo"].trigger()
     assert bench.features["odds"].kept.of(series.symbol) == (line,)
+    bench.actions["redo"].trigger()
+    assert bench.features["odds"].kept.of(series.symbol) == (moved,)
+    bench.actions["undo"].trigger()
     chart.date_dragged.emit(4, True)
     assert bench.features["odds"].kept.until == 4
     assert bench.layout.panels["odds"].until.value() == 4

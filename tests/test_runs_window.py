@@ -116,6 +116,11 @@ def test_runs_are_found_compared_told_apart_noted_and_deleted(bench: Workbench) 
     assert not panel.drawn, "what is deleted is no longer drawn"
     panel._undo_line.undo.click()
     idle(bench)
+    bench.actions["redo"].trigger()
+    idle(bench)
+    assert panel.table.model().rowCount() == 1
+    bench.actions["undo"].trigger()
+    idle(bench)
     assert panel.table.model().rowCount() == 3
     assert "the small one" in [cell(bench, row, "Notes") for row in range(3)]
 

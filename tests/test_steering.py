@@ -178,7 +178,7 @@ def test_a_learning_rate_is_found_and_taken_over(qtbot: Any, bench: Workbench) -
     assert small
     bench.model.show_config(TINY.changed(hidden_size=40))
     wait(lambda: weights() != small)
-    bench.model.undo()
+    bench.model.history.undo()
     wait(lambda: weights() == small)
     qtbot.mouseClick(bench.model.rate_button, Qt.MouseButton.LeftButton)
     assert bench.session.state == "searching"

@@ -452,6 +452,10 @@ def test_what_was_removed_comes_back_by_undo(qtbot: Any, bench: Workbench) -> No
             ).click()
         assert [(row.symbol, row.checked) for row in bench.session.watchlist.rows] == before
         assert "series removed." not in texts(bench.data)
+        bench.actions["redo"].trigger()
+        assert not bench.session.watchlist.rows
+        bench.actions["undo"].trigger()
+        assert [(row.symbol, row.checked) for row in bench.session.watchlist.rows] == before
 
 
 def test_a_file_of_several_series_has_a_heading_and_is_removed_at_once(

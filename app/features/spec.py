@@ -40,8 +40,6 @@ class FeatureController(QObject):
         Message and hint of something worth knowing.
     warned : Signal
         Message and hint of what could not be read or written.
-    undo_offered : Signal
-        The last change can be put back by :meth:`put_back`.
     run_stored : Signal
         Key of a run that was stored and is to be shown.
     journal_changed : Signal
@@ -54,7 +52,6 @@ class FeatureController(QObject):
     refused = Signal(object)
     notified = Signal(str, str)
     warned = Signal(str, str)
-    undo_offered = Signal()
     run_stored = Signal(str)
     journal_changed = Signal()
     day_requested = Signal(object, object)
@@ -63,15 +60,7 @@ class FeatureController(QObject):
         super().__init__(context.window)
         self._context, self._session = context, context.session
         self._window, self._preferences = context.window, context.preferences
-
-    @property
-    def can_put_back(self) -> bool:
-        """Whether there is a change that can be put back."""
-        return False
-
-    def put_back(self) -> bool:
-        """Put the last change back; False where there is none."""
-        return False
+        self._history = context.model.history
 
     def takes(self, files: list[str]) -> bool:
         """Tell whether files that are dropped or opened are for this feature."""

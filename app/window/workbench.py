@@ -152,7 +152,7 @@ class Workbench(QObject):
             self._preferences,
         )
         self.watchlist_controller = WatchlistController(
-            self.session, self.data, self._preferences, self.report
+            self.session, self.data, self._preferences, self.model.history, self.report
         )
         self.importer = ImportController(self.window, self.session, self.watchlist_controller)
         self.clipboard = ClipboardImport(self.actions, self.importer, self._preferences, self.load)
@@ -559,7 +559,6 @@ class Workbench(QObject):
         self.runs.notified.connect(self.banner.show_notice)
         self.runs.warned.connect(self.banner.show_lasting)
         self.runs.recalled.connect(self._show_recalled)
-        self.runs.deleted.connect(lambda: self.training_controller.offer_undo(self.runs))
         self.features["drawings"].hinted.connect(self._status.rest)
         self.features["drawings"].odds_requested.connect(
             lambda *line: self.features["odds"].add_along(*line)
@@ -604,7 +603,6 @@ class Workbench(QObject):
         feature.day_requested.connect(self.past_forecasts.show_judged)
         feature.notified.connect(self.banner.show_notice)
         feature.warned.connect(self.banner.show_lasting)
-        feature.undo_offered.connect(partial(self.training_controller.offer_undo, feature))
         self.view_controller.color_also(feature.set_theme)
 
     def _taker(self, files: list[str]) -> FeatureController | None:

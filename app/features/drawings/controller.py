@@ -18,12 +18,14 @@ from app.features.drawings.toolbar import DrawingToolbar
 from app.features.spec import FeatureContext, FeatureController
 from app.number_format import plain_number, price_decimals
 from app.theme import LIGHT, Theme, icon
+from app.undo_history import Change
 from forecasting.errors import CandlecastError
 from forecasting.files.atomic import atomic_write
 from forecasting.files.bounded_read import read_regular_file
 
-#: Changes that can be undone, and most bytes of the file of drawings without a project.
-_MOST_UNDONE, _MOST_BYTES = 100, 4 * 2**20
+#: Most bytes of the file of drawings without a project.
+_MOST_BYTES = 4 * 2**20
+_TOPIC = "drawings"
 
 
 class DrawingsController(FeatureController):
@@ -62,7 +64,6 @@ class DrawingsController(FeatureController):
         self._theme = LIGHT
         self.drawings = Drawings()
         self.dialog: DrawingDialog | None = None
-        self._undo: list[Drawings] = []
         self._before_drag: Drawings | None = None
         self._charts: list[PriceChart] = []
         self._toolbar.show_actions(self._actions)
@@ -110,7 +111,8 @@ class DrawingsController(FeatureController):
 
     def take(self, drawings: Drawings) -> None:
         """Take the drawings of a project; there is nothing to undo then."""
-        self.drawings, self._undo, self._before_drag = drawings, [], None
+        self.drawings, self._before_drag = drawings, None
+        self._history.forget(_TOPIC)
         self.show()
 
     def restore(self) -> None:
@@ -135,19 +137,11 @@ class DrawingsController(FeatureController):
     def _file(self) -> Path:
         return self._preferences.data_file("drawings.json")
 
-    @property
-    def can_put_back(self) -> bool:
-        """Whether a change can be undone."""
-        return bool(self._undo)
-
-    def put_back(self) -> bool:
-        """Undo the last change; False where there is none."""
-        if not self._undo:
-            return False
-        self.drawings = self._undo.pop()
+    def _restore(self, drawings: Drawings) -> None:
+        """Show the drawings that were there before, or again."""
+        self.drawings = drawings
         self.changed.emit()
         self.show()
-        return True
 
     # Changes
 
@@ -209,10 +203,11 @@ class DrawingsController(FeatureController):
     def change(self, drawings: Drawings) -> None:
         """Change the drawings so that it can be undone."""
         if drawings != self.drawings:
-            self._undo = [*self._undo[-_MOST_UNDONE + 1 :], self.drawings]
-            self.drawings = drawings
+            before, self.drawings = self.drawings, drawings
             self.changed.emit()
-            self.undo_offered.emit()
+            self._history.record(
+                Change(_TOPIC, lambda: self._restore(before), lambda: self._restore(drawings))
+            )
             if len(drawings.items) == MOST_DRAWINGS:
                 self.hinted.emit(
                     self.tr("A project holds {n} drawings at most").format(n=MOST_DRAWINGS)

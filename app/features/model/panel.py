@@ -27,6 +27,7 @@ from app.charts.shapes import ShapePicture
 from app.features.model.note import Note
 from app.number_format import duration
 from app.theme import Theme, icon
+from app.undo_history import Change, UndoHistory
 from app.widgets.form_builder import SettingsForm
 from app.widgets.form_scroll import FormScroll
 from app.widgets.remedies import remedy_label
@@ -37,8 +38,9 @@ from forecasting.events import CostEstimated
 from forecasting.series import Panel
 from forecasting.shapes import describe
 
-#: Steps back that are kept; changes of one field within so many seconds are one step.
-_STEPS, _ONE_STEP_S = 200, 1.0
+#: Changes of one field within so many seconds are one step.
+_ONE_STEP_S = 1.0
+_TOPIC = "settings"
 #: Settings that a shape changes where they do not fit it.
 _SET_BY_SHAPE = ("input_size", "horizon", "decoding")
 
@@ -90,7 +92,7 @@ class ModelPanel(QWidget):
     shapes_requested : Signal
         The five shapes side by side.
     config_changed : Signal
-        A setting was changed, or all that there is to undo or redo.
+        A setting was changed.
     """
 
     train_requested = Signal()
@@ -101,13 +103,12 @@ class ModelPanel(QWidget):
     config_changed = Signal()
     shapes_requested = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, history: UndoHistory | None = None) -> None:
         super().__init__()
+        self.history = history or UndoHistory(self)
         self._forms: dict[str, SettingsForm[Settings]] = {}
         self._last = RunConfig()
         self._usual = RunConfig()
-        self._past: list[RunConfig] = []
-        self._future: list[RunConfig] = []
         self._overridden: dict[str, Any] = {}
         self._remedy: Remedy | None = None
         self._noted: tuple[str, float] = ("", 0.0)
@@ -140,19 +141,9 @@ class ModelPanel(QWidget):
         whole.addWidget(self._scroll, 1)
         whole.addLayout(self._note_rows())
         self.show_config(RunConfig())
-        self._past.clear()
+        self.history.forget(_TOPIC)
         self._show_choice()
         self.show_running(running=False, stopping=False, ready=False)
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is a change of settings to take back."""
-        return bool(self._past) and not self._running
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether there is a change of settings to make again."""
-        return bool(self._future) and not self._running
 
     def config(self) -> RunConfig:
         """Return the experiment that the form describes.
@@ -209,14 +200,6 @@ class ModelPanel(QWidget):
         if untouched:
             self.show_config(usual)
 
-    def undo(self) -> None:
-        """Take the last change of settings back."""
-        self._step(self._past, self._future)
-
-    def redo(self) -> None:
-        """Make the change again that was taken back last."""
-        self._step(self._future, self._past)
-
     def offer_devices(self, devices: Mapping[str, str]) -> None:
         """Offer the devices that the engine has found."""
         self._forms["train"].offer("device", devices)
@@ -245,6 +228,7 @@ class ModelPanel(QWidget):
         stopped, also the loading of prices.
         """
         self._running = running
+        self.history.changed.emit()
         self.train_button.setEnabled(ready and not running)
         self.stop_button.setEnabled((running or loading) and not stopping)
         self.stop_button.setText(self.tr("Stopping…") if stopping else self.tr("Stop"))
@@ -322,23 +306,26 @@ class ModelPanel(QWidget):
         return shaped
 
     def _note(self, config: RunConfig) -> None:
-        """Keep what was there before a change; a run of changes of one field is one step."""
+        """Let a change be undone; a run of changes of one field is one step."""
         ours, theirs = _plain(config), _plain(self._last)
         names = [name for name in ours if ours[name] != theirs[name]]
         name, now = names[0] if len(names) == 1 else "", time.monotonic()
-        if not (
-            name and name == self._noted[0] and now - self._noted[1] < _ONE_STEP_S and self._past
-        ):
-            self._past = [*self._past, self._last][-_STEPS:]
-        self._noted, self._last = (name, now), config
-        self._future.clear()
+        continues = bool(name) and name == self._noted[0] and now - self._noted[1] < _ONE_STEP_S
+        before, self._noted, self._last = self._last, (name, now), config
+        self.history.record(
+            Change(
+                _TOPIC,
+                lambda: self._restore(before),
+                lambda: self._restore(config),
+                lambda: not self._running,
+            ),
+            continues=continues,
+        )
 
-    def _step(self, source: list[RunConfig], target: list[RunConfig]) -> None:
-        if not source or self._running:
-            return
-        target.append(self._last)
-        self._last, self._noted = source.pop(), ("", 0.0)
-        self.show_config(self._last)
+    def _restore(self, config: RunConfig) -> None:
+        """Show settings that were there before, or again."""
+        self._last, self._noted = config, ("", 0.0)
+        self.show_config(config)
 
     def _show_choice(self) -> None:
         """Show the shape of what is chosen, and which preset it is."""

@@ -23,6 +23,7 @@ from app.features.odds.words import (
 )
 from app.features.spec import FeatureContext, FeatureController
 from app.model_titles import model_title
+from app.undo_history import Change
 from forecasting.config import RunConfig
 from forecasting.events import Event, ForecastMade, RunFinished
 from forecasting.series import Floats, Forecast, Panel, PriceSeries
@@ -30,7 +31,7 @@ from forecasting.series import Floats, Forecast, Panel, PriceSeries
 if TYPE_CHECKING:
     from forecasting.paths import LevelOdds, Paths
 
-_ASIDE = "odds"
+_ASIDE, _TOPIC = "odds", "odds"
 #: What answers where no network has forecast, over how many bars; paths that are drawn.
 _BASELINE, _HORIZON, _PATHS = "har", 20, 5000
 #: Sample paths that are shown; milliseconds that a change of the forecast rests.
@@ -71,7 +72,6 @@ class OddsController(FeatureController):
         self._panel: OddsPanel = panel
         self._dock = context.presets.docks["odds"]
         self.kept = OddsLines()
-        self._before: OddsLines | None = None
         self._dragged: OddsLines | None = None
         self._drawn: OddsDrawn | None = None
         self._asked: tuple[PriceSeries, Forecast | None] | None = None
@@ -153,7 +153,8 @@ class OddsController(FeatureController):
 
     def take(self, lines: OddsLines) -> None:
         """Take the lines of a project; there is nothing to put back then."""
-        self.kept, self._before = lines, None
+        self.kept = lines
+        self._history.forget(_TOPIC)
         self._soon.start()
         self._show()
 
@@ -161,27 +162,25 @@ class OddsController(FeatureController):
         """Draw lines and paths again, soon."""
         self._soon.start()
 
-    @property
-    def can_put_back(self) -> bool:
-        """Whether the last change can be taken back."""
-        return self._before is not None
-
-    def put_back(self) -> bool:
-        """Take the last change of the lines back; False where there is none."""
-        if self._before is None:
-            return False
-        self.kept, self._before = self._before, None
-        self.changed.emit()
-        self._show()
-        return True
-
     def _take(self, lines: OddsLines) -> None:
-        """Change the lines so that it can be put back."""
-        if lines == self.kept:
-            return
-        self._before, self.kept = self.kept, lines
+        """Change the lines so that it can be undone."""
+        if lines != self.kept:
+            before, self.kept = self.kept, lines
+            self._record(before)
+            self._show()
+
+    def _record(self, before: OddsLines) -> None:
+        """Let the change of the lines be undone."""
+        lines = self.kept
         self.changed.emit()
-        self.undo_offered.emit()
+        self._history.record(
+            Change(_TOPIC, lambda: self._restore(before), lambda: self._restore(lines))
+        )
+
+    def _restore(self, lines: OddsLines) -> None:
+        """Show the lines that were there before, or again."""
+        self.kept = lines
+        self.changed.emit()
         self._show()
 
     def _rename(self, number: int, name: str) -> None:
@@ -219,11 +218,9 @@ class OddsController(FeatureController):
     def _let_go(self, done: bool) -> None:
         """Show the odds of where a drag is; keep what was before it once it ends."""
         if done and self._dragged is not None:
-            if self._dragged != self.kept:
-                self._before = self._dragged
-                self.changed.emit()
-                self.undo_offered.emit()
-            self._dragged = None
+            before, self._dragged = self._dragged, None
+            if before != self.kept:
+                self._record(before)
         self._show(table=done)
 
     # Paths

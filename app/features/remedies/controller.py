@@ -152,7 +152,7 @@ class RemedyController(QObject):
         words = self.tr("Settings changed: {changes}.").format(changes=", ".join(changes))
         steps: tuple[Step, ...] = (
             (self.tr("Train"), self.train_requested.emit),
-            (self.tr("Undo"), self._model.undo),
+            (self.tr("Undo"), self._model.history.undo),
         )
         self.notified.emit(words, self.tr("Ctrl+Z brings the values before back."), steps)
 

@@ -25,6 +25,7 @@ from app.features.watchlist.controller import WatchlistController
 from app.model_titles import model_title
 from app.preferences import Preferences
 from app.session import Session
+from app.undo_history import Change
 from forecasting.errors import CandlecastError
 from forecasting.events import BacktestFinished, RunFinished, RunResult
 from forecasting.jobs.repeating import RepeatFinished
@@ -107,8 +108,6 @@ class RunsController(QObject):
         A CandlecastError.
     kept : Signal
         A run has been kept.
-    deleted : Signal
-        Runs were deleted; :meth:`put_back` brings them back.
     last : StoredRun or None
         The run that is shown, or was last.
     """
@@ -120,7 +119,6 @@ class RunsController(QObject):
     tested = Signal(object, object, object)
     filled = Signal()
     kept = Signal()
-    deleted = Signal()
 
     def __init__(
         self,
@@ -146,7 +144,9 @@ class RunsController(QObject):
         self._curves: dict[str, Curves] = {}
         self._told: dict[str, StoredOutcomes] = {}
         self._places: dict[str, int] = {}
-        self._deleted: Deleted | None = None
+        self._history = model.history
+        self._deletion: Change | None = None
+        self._again = False
         self.last: StoredRun | None = None
         panel.compare_requested.connect(self._compare)
         panel.difference_requested.connect(self._show_difference)
@@ -359,10 +359,10 @@ class RunsController(QObject):
         if not (isinstance(event, RunKept) and event.problems):
             self._runs = {run.key: run for run in event.runs}
         if event.deleted is not None:
-            self._deleted = event.deleted
             self._panel.show_deleted(len(event.deleted))
-            if self.can_put_back:
-                self.deleted.emit()
+            if event.deleted and not self._again:
+                self._record_deletion(event.deleted)
+            self._again = False
         shown = {**self._unkept, **self._runs}
         self._panel.show_runs(
             tuple(sorted(shown.values(), key=lambda run: run.record.made_at, reverse=True))
@@ -435,7 +435,9 @@ class RunsController(QObject):
         names = tuple(f"{model_title(run.model)} · {when(run)}" for run in runs)
         DifferenceDialog((names[0], names[1]), rows, self._window).show()
 
-    def _delete(self, keys: Sequence[str]) -> None:
+    def _delete(self, keys: Sequence[str], *, again: bool = False) -> None:
+        """Delete runs; ``again`` where that is in the history already."""
+        self._again = again
         for key in keys:
             self._unkept.pop(key, None)
         self._do(
@@ -443,18 +445,19 @@ class RunsController(QObject):
             f"{_KEY}-delete",
         )
 
-    @property
-    def can_put_back(self) -> bool:
-        """Whether there are deleted runs to put back."""
-        return bool(self._deleted)
-
     def put_back(self) -> bool:
         """Put the runs that were deleted last back; False where there are none."""
-        deleted = self._deleted
-        if not deleted:
-            return False
-        self._do(lambda store: _put_back(store, deleted))
-        return True
+        return self._history.undo_change(self._deletion)
+
+    def _record_deletion(self, deleted: Deleted) -> None:
+        """Let a deletion be undone."""
+        keys = tuple(str(row[0]) for row in deleted.rows)
+        self._deletion = Change(
+            "runs",
+            lambda: self._do(lambda store: _put_back(store, deleted)),
+            lambda: self._delete(keys, again=True),
+        )
+        self._history.record(self._deletion)
 
     def _note(self, key: str, notes: str) -> None:
         self._do(lambda store: _noted(store, key, notes))

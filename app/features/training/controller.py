@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Protocol
 
 from PySide6.QtCore import QObject, QTimerEvent
 from PySide6.QtWidgets import QMainWindow
@@ -26,19 +25,6 @@ from forecasting.events import LearningRatesTried, TrainingKept
 
 #: Debounce of the cost estimate: it is asked for this many milliseconds after the last change.
 _REST_MS = 300
-
-
-class Removed(Protocol):
-    """Something that was removed and can be put back."""
-
-    @property
-    def can_put_back(self) -> bool:
-        """Whether there still is something to put back."""
-        ...
-
-    def put_back(self) -> bool:
-        """Put it back; False where there is nothing."""
-        ...
 
 
 class TrainingController(QObject):
@@ -80,7 +66,6 @@ class TrainingController(QObject):
         self._offers: list[TrainingKept] = []
         self._theme = LIGHT
         self._rates: LearningRateDialog | None = None
-        self._removed: Removed | None = None
         self._timer = 0
         self._offer, self._training, self._model = offer, training, model
         self._training.pause_requested.connect(self.toggle_pause)
@@ -90,11 +75,11 @@ class TrainingController(QObject):
         self._offer.accept_requested.connect(self.resume)
         self._offer.discard_requested.connect(self.discard)
         self._offer.later_requested.connect(self._later)
-        actions["undo"].triggered.connect(lambda _checked=False: self.undo())
-        actions["redo"].triggered.connect(lambda _checked=False: self._model.redo())
+        actions["undo"].triggered.connect(lambda _checked=False: model.history.undo())
+        actions["redo"].triggered.connect(lambda _checked=False: model.history.redo())
+        model.history.changed.connect(self._enable_undo)
         self._model.rate_requested.connect(self.search_rate)
-        self._model.config_changed.connect(self._settings_changed)
-        watchlist_controller.removed.connect(lambda: self.offer_undo(watchlist_controller))
+        self._model.config_changed.connect(self._rest)
         session.list_changed.connect(self._rest)
         session.list_changed.connect(self._suit)
         session.event_received.connect(self._hear)
@@ -121,26 +106,9 @@ class TrainingController(QObject):
         """Look for a learning rate with the settings of the form."""
         self._attempt(lambda: self._session.search_rate(self._model.config()))
 
-    def undo(self) -> None:
-        """Take back what was done last: drawings, series taken off the list, deleted runs, or a
-        change of settings.
-        """
-        removed, self._removed = self._removed, None
-        if removed is None or not removed.put_back():
-            self._model.undo()
-        elif removed.can_put_back:
-            self._removed = removed
-        self._enable_undo()
-
-    def offer_undo(self, removed: Removed) -> None:
-        """Let the next undo put something back."""
-        self._removed = removed
-        self._enable_undo()
-
     def _enable_undo(self) -> None:
-        back = self._removed is not None and self._removed.can_put_back
-        self._actions["undo"].setEnabled(self._model.can_undo or back)
-        self._actions["redo"].setEnabled(self._model.can_redo)
+        self._actions["undo"].setEnabled(self._model.history.can_undo)
+        self._actions["redo"].setEnabled(self._model.history.can_redo)
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
@@ -194,11 +162,6 @@ class TrainingController(QObject):
         self._attempt(
             lambda: self._model.show_config(self._model.config().changed(learning_rate=rate))
         )
-
-    def _settings_changed(self) -> None:
-        self._removed = None
-        self._enable_undo()
-        self._rest()
 
     def timerEvent(self, event: QTimerEvent) -> None:
         """Ask for the cost once the settings rest."""

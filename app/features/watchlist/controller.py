@@ -20,7 +20,8 @@ from app.number_format import number
 from app.preferences import Preferences
 from app.session import Loading, Session
 from app.tasks import Refresh
-from app.watchlist import Choice, Row, Watchlist, WatchlistError, read_watchlist
+from app.undo_history import Change, UndoHistory
+from app.watchlist import Choice, Row, Watchlist, WatchlistError, named, read_watchlist
 from app.watchlist_csv import read_list, write_list
 from forecasting.errors import CandlecastError
 from forecasting.events import BacktestFinished, RunFinished
@@ -29,6 +30,7 @@ from forecasting.sources.options import USUAL, Request, TickerOptions
 
 #: Milliseconds from a change of the list to its file, so that many changes are one writing.
 _SAVE_MS = 1500
+_TOPIC = "watchlist"
 #: Most letters of the name of a group.
 _LONGEST_GROUP = 80
 #: Seconds that another window which is writing the list is waited for.
@@ -44,6 +46,8 @@ class WatchlistController(QObject):
     panel : DataPanel
     preferences : Preferences
         Tells where the list is kept.
+    history : UndoHistory
+        Brings rows back that were removed.
     report : callable
         Takes an error that is to be shown.
 
@@ -66,6 +70,7 @@ class WatchlistController(QObject):
         session: Session,
         panel: DataPanel,
         preferences: Preferences,
+        history: UndoHistory,
         report: Callable[[BaseException], None],
     ) -> None:
         super().__init__(panel)
@@ -81,7 +86,9 @@ class WatchlistController(QObject):
         self._timer = 0
         self._drawn: Row | None = None
         self._waiting: Row | None = None
+        self._history = history
         self._removed: list[tuple[int, Row]] = []
+        self._removal: Change | None = None
         session.list_changed.connect(self._changed)
         session.selected_changed.connect(self._show_selected)
         session.state_changed.connect(self._show_state)
@@ -229,32 +236,45 @@ class WatchlistController(QObject):
 
     def remove(self, places: Sequence[int]) -> None:
         """Take rows off the list, and offer to put them back."""
+        removed = self._remove(places)
+        change = Change(_TOPIC, lambda: self._restore(removed), lambda: again())
+
+        def again() -> None:
+            names = {named(row) for _, row in removed}
+            rows = self._session.watchlist.rows
+            self._removal = change
+            removed[:] = self._remove([at for at, row in enumerate(rows) if named(row) in names])
+
+        self._removal = change
+        self._history.record(change)
+
+    def _remove(self, indices: Sequence[int]) -> list[tuple[int, Row]]:
+        """Take rows off the list; return them with their indices."""
         rows = self._session.watchlist.rows
-        self._removed = [(index, rows[index]) for index in sorted(places)]
+        self._removed = [(index, rows[index]) for index in sorted(indices)]
         self._panel.show_removed(len(self._removed))
-        self._session.remove(places)
+        self._session.remove(indices)
         self.removed.emit()
+        return list(self._removed)
+
+    def _restore(self, removed: list[tuple[int, Row]]) -> None:
+        self._removed = []
+        self._panel.show_removed(0)
+        if removed:
+            self._session.put_back(removed)
 
     @property
     def removed_rows(self) -> tuple[Row, ...]:
         """The rows that were removed last and can be put back."""
         return tuple(row for _, row in self._removed)
 
-    @property
-    def can_put_back(self) -> bool:
-        """Whether there are removed rows to put back."""
-        return bool(self._removed)
-
     def put_back(self) -> bool:
         """Put the rows that were removed last back; False where there are none."""
-        removed, self._removed = self._removed, []
-        self._panel.show_removed(0)
-        if removed:
-            self._session.put_back(removed)
-        return bool(removed)
+        return self._history.undo_change(self._removal)
 
     def hold(self, held: bool) -> None:
         """Leave the kept list alone while the rows belong to a project."""
+        self._history.forget(_TOPIC)
         if held:
             self.save()
         self._held = held
