@@ -29,9 +29,13 @@ from PySide6.QtWidgets import (
 
 from app.background import Failure, versions
 from app.preferences import Preferences
+from app.widgets.form_scroll import FormScroll
 from forecasting import __version__
 
 Answer = Literal["keep", "later", "discard", "continue"]
+
+#: Height in pixels that a window manager's title bar takes at most.
+_TITLE_BAR = 40
 
 
 #: Names that files of prices usually have; they are told by their content, and any other name is
@@ -262,6 +266,8 @@ def show_shortcuts(parent: QWidget, shortcuts: Sequence[tuple[str, str]]) -> QDi
     )
     table = QLabel(f"<table><tr>{columns}</tr></table>")
     table.setTextFormat(Qt.TextFormat.RichText)
+    scroll = FormScroll(table)
+    scroll.setAccessibleName(dialog.windowTitle())
     chart = QLabel(
         _tr(
             "In the chart: wheel zooms, drag pans, drag on an axis scales it, double click fits.\n"
@@ -271,7 +277,11 @@ def show_shortcuts(parent: QWidget, shortcuts: Sequence[tuple[str, str]]) -> QDi
     )
     chart.setProperty("role", "muted")
     chart.setWordWrap(True)
-    return _opened(dialog, [table, chart], QDialogButtonBox(QDialogButtonBox.StandardButton.Close))
+    _opened(dialog, [scroll, chart], QDialogButtonBox(QDialogButtonBox.StandardButton.Close))
+    frame = dialog.height() - scroll.height() + 4
+    room = parent.screen().availableGeometry().height() - _TITLE_BAR
+    dialog.resize(dialog.width(), min(table.sizeHint().height() + frame, room))
+    return dialog
 
 
 def show_folder(parent: QWidget, folder: Path) -> None:

@@ -22,6 +22,8 @@ from app.widgets.quality_list import clear_rows
 from forecasting.events import Check, Progress
 
 _ICON = QSize(18, 18)
+#: Width of the dialog before there are checks, and its size with them.
+_WIDTH, _WITH_CHECKS = 560, QSize(560, 420)
 
 
 class AuditDialog(QDialog):
@@ -62,18 +64,20 @@ class AuditDialog(QDialog):
         self._rows.setHorizontalSpacing(10)
         self._rows.setVerticalSpacing(8)
         self._rows.setAlignment(Qt.AlignmentFlag.AlignTop)
-        scroll = QScrollArea()
-        scroll.setWidget(inside)
-        scroll.setWidgetResizable(True)
+        self._scroll = QScrollArea()
+        self._scroll.setWidget(inside)
+        self._scroll.setWidgetResizable(True)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(20, 18, 20, 16)
         rows.setSpacing(10)
         for part in (self._headline, self._text, self._bar):
             rows.addWidget(part)
-        rows.addWidget(scroll, 1)
+        rows.addWidget(self._scroll, 1)
         rows.addLayout(self._buttons())
-        self.resize(560, 420)
+        rows.addStretch(0)
         self.show_idle(ready=False)
+        self._fill()
+        self.resize(_WIDTH, rows.totalHeightForWidth(_WIDTH))
 
     @property
     def text(self) -> str:
@@ -129,6 +133,9 @@ class AuditDialog(QDialog):
 
     def _fill(self) -> None:
         clear_rows(self._rows)
+        self._scroll.setVisible(bool(self._checks))
+        if self._checks:
+            self.resize(self.size().expandedTo(_WITH_CHECKS))
         for index, check in enumerate(self._checks):
             mark, result, text = QLabel(), QLabel(), QLabel(check.detail)
             result.setText(self.tr("{name}: passed") if check.passed else self.tr("{name}: FAILED"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
@@ -19,8 +19,10 @@ from PySide6.QtWidgets import (
 from app.charts.plot import Columns
 from app.widgets.table_view import TableView
 
-#: Height of the list of models, and of the table of scores.
+#: Least heights of the list of models and of the table of scores, and sizes of the dialog before
+#: and after there are scores.
 _LIST, _TABLE = 150, 150
+_SIZE, _WITH_SCORES = QSize(560, 470), QSize(680, 680)
 
 
 class CombinationDialog(QDialog):
@@ -57,7 +59,7 @@ class CombinationDialog(QDialog):
         self._verdict.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.models = QListWidget()
         self.models.setAccessibleName(self.tr("Models to combine"))
-        self.models.setFixedHeight(_LIST)
+        self.models.setMinimumHeight(_LIST)
         self.scores = TableView(self.tr("Scores of the combination and of other models"))
         self.scores.setMinimumHeight(_TABLE)
         self.file_button = QPushButton(self.tr("&Add a network or forecasts…"))
@@ -66,6 +68,7 @@ class CombinationDialog(QDialog):
         self.file_button.clicked.connect(self.file_requested)
         self.journal_button.clicked.connect(self.journal_requested)
         self.combine_button.clicked.connect(self._press)
+        self.combine_button.setProperty("primary", True)
         self.combine_button.setDefault(True)
         foot = QHBoxLayout()
         foot.addWidget(self.file_button)
@@ -73,11 +76,19 @@ class CombinationDialog(QDialog):
         foot.addWidget(self.journal_button)
         foot.addWidget(self.combine_button)
         rows = QVBoxLayout(self)
-        for part in (about, self.models, self._message, self._verdict, self.scores):
-            rows.addWidget(part)
+        rows.setContentsMargins(20, 18, 20, 16)
+        rows.setSpacing(12)
+        for part, stretch in (
+            (about, 0),
+            (self.models, 1),
+            (self._message, 0),
+            (self._verdict, 0),
+            (self.scores, 1),
+        ):
+            rows.addWidget(part, stretch)
         rows.addLayout(foot)
         self.show_result("", (), {})
-        self.resize(640, 560)
+        self.resize(_SIZE)
 
     def show_models(self, titles: Mapping[str, str], chosen: Sequence[str]) -> None:
         """List models by their keys, some of them checked."""
@@ -118,6 +129,8 @@ class CombinationDialog(QDialog):
         for part in (self._verdict, self.scores, self.journal_button):
             part.setVisible(there)
         self.scores.show_sheet(scores)
+        if there:
+            self.resize(self.size().expandedTo(_WITH_SCORES))
 
     def summary(self) -> str:
         """Return what is said in words."""

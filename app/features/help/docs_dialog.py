@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
+from typing import cast
 
 from PySide6.QtCore import QSize, QUrl
-from PySide6.QtGui import QDesktopServices, QTextBlock, QTextCursor, QTextOption
+from PySide6.QtGui import (
+    QDesktopServices,
+    QImageReader,
+    QResizeEvent,
+    QTextBlock,
+    QTextCursor,
+    QTextOption,
+)
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
 
 from app.doc_links import anchor, doc_page
 
 _SIZE = QSize(760, 640)
+_RIGHT, _KEEP = QTextCursor.MoveOperation.Right, QTextCursor.MoveMode.KeepAnchor
 
 
 class DocsDialog(QDialog):
@@ -31,6 +42,7 @@ class DocsDialog(QDialog):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.page = self.section = ""
+        self._folder = Path()
         self._text = QTextBrowser()
         self._text.setAccessibleName(self.tr("Documentation"))
         self._text.setOpenLinks(False)
@@ -57,6 +69,8 @@ class DocsDialog(QDialog):
             path = doc_page(name)
             self._text.setSearchPaths([str(path.parent)])
             self._text.setMarkdown(path.read_text(encoding="utf-8"))
+            self._folder = path.parent
+            self._fit_pictures()
             self.page = name
         self.section = ""
         block = self._text.document().begin()
@@ -67,6 +81,27 @@ class DocsDialog(QDialog):
                 return
             block = block.next()
         self._text.moveCursor(QTextCursor.MoveOperation.Start)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep pictures as wide as the page at most."""
+        super().resizeEvent(event)
+        self._fit_pictures()
+
+    def _fit_pictures(self) -> None:
+        document = self._text.document()
+        room = self._text.viewport().width() - 2 * document.documentMargin()
+        cursor = QTextCursor(document)
+        block = document.begin()
+        while block.isValid():
+            for part in cast(Iterable[QTextBlock.iterator], block):
+                shape = part.fragment().charFormat().toImageFormat()
+                if shape.isValid():
+                    width = QImageReader(str(self._folder / shape.name())).size().width()
+                    shape.setWidth(min(width, room))
+                    cursor.setPosition(part.fragment().position())
+                    cursor.movePosition(_RIGHT, _KEEP)
+                    cursor.setCharFormat(shape)
+            block = block.next()
 
     def _go(self, block: QTextBlock) -> None:
         """Bring a heading to the top."""

@@ -54,8 +54,11 @@ class InputsDialog(QDialog):
         )
         self.buttons.accepted.connect(self._accept)
         self.buttons.rejected.connect(self.reject)
+        self.buttons.addButton(self.file_button, QDialogButtonBox.ButtonRole.ResetRole)
         rows = QVBoxLayout(self)
-        for part in (self._text, self.list, self.file_button, self._fault, self.buttons):
+        rows.setContentsMargins(20, 18, 20, 16)
+        rows.setSpacing(10)
+        for part in (self._text, self.list, self._fault, self.buttons):
             rows.addWidget(part)
         self.resize(820, 480)
 

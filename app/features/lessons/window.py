@@ -33,6 +33,7 @@ from app.charts.picture_view import PictureView
 from app.lessons.lesson import Lesson, Step
 from app.theme import LIGHT, Theme
 from forecasting.events import Progress
+from forecasting.source_registry import catalog
 
 if TYPE_CHECKING:
     from app.lessons.run import LessonRun
@@ -345,11 +346,12 @@ class LessonWindow(QDialog):
         self._heading.setText(f"{lesson.number}. {lesson.title}")
         self._summary.setText(lesson.summary)
         names = ", ".join(training.title for training in lesson.trainings)
+        title = catalog().get(lesson.sample, lesson.sample)
         self._state.setText(
             self.tr(
-                "One click loads {sample}, sets the fields, and trains: {names}. Your own settings "
-                "come back when you close the lessons."
-            ).format(sample=lesson.sample, names=names)
+                "One click loads a sample ({sample}), sets the fields, and trains: {names}. "
+                "Your own settings come back when you close the lessons."
+            ).format(sample=title, names=names)
         )
 
     def _enable(self, *, running: bool) -> None:

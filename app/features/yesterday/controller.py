@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from app.features.spec import FeatureContext, WindowController
+from forecasting.config import TaskConfig, value_titles
 from forecasting.errors import CandlecastError
 from forecasting.events import RunResult
 
@@ -78,5 +79,6 @@ class YesterdayController(WindowController["YesterdayWindow"]):
         for symbol in result.panel.symbols[:_MOST]:
             found = next_bar(outcomes, symbol)
             if found is not None:
-                target = result.config.task.target
-                yield f"{name}, {symbol}, {self.tr('target')} {target}", found
+                titles = value_titles(TaskConfig.model_fields["target"])
+                target = titles[result.config.task.target]
+                yield f"{name}, {symbol}, {self.tr('target')} {target.lower()}", found

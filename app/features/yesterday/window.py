@@ -128,11 +128,16 @@ class YesterdayWindow(QDialog):
     def _facts(self, found: NextBar) -> str:
         lag = self.tr("The lag of best correlation cannot be told")
         if found.best_lag is not None:
-            lag = self.tr("Best correlation at a lag of {n} bars").format(n=found.best_lag)
+            lag = self.tr("Best correlation at a lag of {bars}").format(
+                bars=self._bars(found.best_lag)
+            )
         guessed = "–" if np.isnan(found.moves_guessed) else f"{100 * found.moves_guessed:.1f} %"
         up = "–" if np.isnan(found.moves_up) else f"{100 * found.moves_up:.1f} %"
         text = self.tr("{lag}; {guessed} of the moves guessed ({up} went up).")
         return text.format(lag=lag, guessed=guessed, up=up)
+
+    def _bars(self, count: int) -> str:
+        return self.tr("{n} bar").format(n=count) if count == 1 else f"{count} {self.tr('bars')}"
 
     def _slide(self, value: int) -> None:
         if value != self.chart.shift:
@@ -151,14 +156,14 @@ class YesterdayWindow(QDialog):
             self.fit.clear()
             return
         words = self.tr(
-            "Moved {n} bars to the left: mean distance from what came {there:.4g}; unmoved "
+            "Moved {bars} to the left: mean distance from what came {there:.4g}; unmoved "
             "{here:.4g}. It fits best moved by {best}."
         )
         self.fit.setText(
             words.format(
-                n=shift,
+                bars=self._bars(shift),
                 there=found.distance(shift),
                 here=found.distance(0),
-                best=found.best_shift,
+                best=self._bars(found.best_shift),
             )
         )
