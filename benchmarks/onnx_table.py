@@ -6,13 +6,15 @@ Needs ``onnx`` and ``onnxruntime``. The networks have random weights that count 
 case for the difference: trained ones are drawn towards the baseline. Both sides start from windows
 that are made and end with prices, on one thread: 1 forecast, and 256 at once (one after the other
 where the file takes one at a time). The difference is the largest over 256 forecasts, all steps and
-levels, as a share of the price. Milliseconds are medians of CPU time.
+levels, as a share of the price. Milliseconds are medians of CPU time. ``program`` is the difference
+of the calibrated forecast that docs/onnx_forecast.py makes of a series written as CSV, likewise.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import runpy
 import statistics
 import tempfile
 import time
@@ -25,7 +27,8 @@ import numpy as np
 import torch
 
 from benchmarks.turns import table, write
-from forecasting.config import QUANTILES, RunConfig
+from forecasting.config import RunConfig
+from forecasting.conformal import SUPPORT
 from forecasting.series import Floats, Origins, Panel, PriceSeries
 from forecasting.training import TrainedNetwork
 from forecasting.training.trained_network import build
@@ -52,6 +55,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "GRU, sequence to sequence": {"model": "gru", "shape": "encoder-decoder"},
 }
 _BARS, _MANY = 1000, 256
+_PROGRAM = Path(__file__).resolve().parents[1] / "docs" / "onnx_forecast.py"
 
 
 def main() -> None:
@@ -63,12 +67,13 @@ def main() -> None:
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     torch.set_num_threads(1)
     found = {name: measure(settings, given.rounds) for name, settings in NETWORKS.items()}
-    head = ("network", "difference", "ONNX KiB", "own file KiB")
+    head = ("network", "difference", "program", "ONNX KiB", "own file KiB")
     head += ("1: ONNX ms", "1: own ms", "256: ONNX ms", "256: own ms")
     rows = [
         (
             name,
             f"{run['difference']:.1e}",
+            f"{run['program']:.1e}" if "program" in run else "-",
             f"{run['onnx_kib']:.0f}",
             f"{run['own_kib']:.0f}",
             *(f"{run[key]:.2f}" for key in ("onnx_1", "own_1", "onnx_256", "own_256")),
@@ -88,6 +93,7 @@ def measure(settings: dict[str, Any], rounds: int) -> dict[str, float]:
         exported, own = Path(folder) / "model.onnx", Path(folder) / "model.candlecast"
         network.save(exported)
         network.save(own)
+        program = _of_program(network, panel, exported)
         sizes = {"onnx_kib": exported.stat().st_size / 1024, "own_kib": own.stat().st_size / 1024}
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
@@ -102,16 +108,33 @@ def measure(settings: dict[str, Any], rounds: int) -> dict[str, float]:
     figures = {
         "difference": _apart(
             _of_file(session, windows, panel, many, single),
-            network.predict_windows(windows, panel, many, QUANTILES),
+            network.predict_windows(windows, panel, many, SUPPORT),
         )
     }
     for count, origins in ((1, first), (_MANY, many)):
         turns: dict[str, Callable[[], object]] = {
             f"onnx_{count}": lambda o=origins: _of_file(session, windows, panel, o, single),
-            f"own_{count}": lambda o=origins: network.predict_windows(windows, panel, o, QUANTILES),
+            f"own_{count}": lambda o=origins: network.predict_windows(windows, panel, o, SUPPORT),
         }
         figures |= _milliseconds(turns, rounds, 200 // count + 1)
-    return figures | sizes
+    return figures | sizes | program
+
+
+def _of_program(network: TrainedNetwork, panel: Panel, path: Path) -> dict[str, float]:
+    """Return how far the program of numpy is from the forecast of one series; nothing for a
+    network that it refuses.
+    """
+    series = panel[1]
+    prices = path.with_name(f"{series.symbol}.csv")
+    rows = zip(series.ds.astype("datetime64[D]"), series.y.tolist(), strict=True)
+    prices.write_text("date,close\n" + "".join(f"{day},{close!r}\n" for day, close in rows))
+    alone = Panel((series,))
+    expected = network.calibrated(alone).predict(alone, Origins.last(alone), SUPPORT)[0]
+    try:
+        _, found = runpy.run_path(str(_PROGRAM))["forecast"](str(path), str(prices))
+    except SystemExit:
+        return {}
+    return {"program": _apart(found, expected)}
 
 
 def _walk(seed: int) -> PriceSeries:

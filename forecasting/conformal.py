@@ -344,7 +344,7 @@ CALIBRATIONS: dict[str, Calibration] = {c.name: c for c in (SplitConformal(), Ac
 _AT_ONCE = 2_000_000
 #: Levels at which the inner model is read besides those asked for: enough to follow its curve into
 #: the tails.
-_SUPPORT: tuple[float, ...] = (
+SUPPORT: tuple[float, ...] = (
     0.001,
     0.005,
     0.01,
@@ -405,7 +405,7 @@ class Calibrated:
         Forecasts are made from every bar between ``start`` and the last origin, of all series, so
         that the result for an origin does not depend on which others are asked for.
         """
-        levels = tuple(sorted({*quantiles, *_SUPPORT}))
+        levels = tuple(sorted({*quantiles, *SUPPORT}))
         until = max(panel[index].ds[bars.max()] for index, _, bars in origins.by_series())
         learned = self._learned(panel, levels, until)
         made = _outcomes(self.inner, panel, origins, levels, self.horizon)

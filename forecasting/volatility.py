@@ -48,7 +48,7 @@ _STILL_BARS, _TRADING_BARS = 22, 60
 _PRIOR_ROWS = 10.0
 #: How far beyond the fitted variances the regression is believed, in logs: a factor of two in the
 #: deviation.
-_BEYOND = float(np.log(4.0))
+BEYOND = float(np.log(4.0))
 
 
 def resolve_target(
@@ -487,11 +487,11 @@ def _hold_within(table: Floats, least: Floats, most: Floats) -> Floats:
     then is held.
     """
     own, month = len(HAR_BARS) + len(_EWMA), HAR_BARS.index(22)
-    below = least[:own].max() - _BEYOND - table[:, :own].max(axis=1)
-    above = table[:, month] - most[month] - _BEYOND
+    below = least[:own].max() - BEYOND - table[:, :own].max(axis=1)
+    above = table[:, month] - most[month] - BEYOND
     moved: Floats = np.where(below > 0, -below, np.maximum(above, 0.0))
     table[:, :own] -= moved[:, None]
-    np.maximum(table, least - _BEYOND, out=table)
+    np.maximum(table, least - BEYOND, out=table)
     return moved
 
 

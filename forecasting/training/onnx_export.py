@@ -1,8 +1,8 @@
 """A trained network as an ONNX file, for programs that run without Python's torch.
 
 The graph holds the networks, their median, and the quantiles' table. What is computed of the bars
-before (features, scale) and after (prices, the calibration that learns from misses) stays outside;
-the file's metadata names it.
+before (features, scale) and after (prices, the calibration that learns from misses) stays outside:
+the file's metadata says how, and docs/onnx_forecast.py does it in numpy.
 """
 
 from __future__ import annotations
@@ -10,19 +10,25 @@ from __future__ import annotations
 import io
 import json
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from forecasting.config import QUANTILES, RunConfig
+from forecasting import __version__
+from forecasting.config import RunConfig
+from forecasting.conformal import CALIBRATIONS, SUPPORT
 from forecasting.errors import ConfigError, ExportError
+from forecasting.features import AHEAD, feature_names
 from forecasting.files.atomic import atomic_write
 from forecasting.models import Ensemble
 from forecasting.models.heads import apply_shape
+from forecasting.volatility import BEYOND
+
+if TYPE_CHECKING:
+    from forecasting.training.trained_network import TrainedNetwork
 
 #: Suffix of a file that is written so.
 SUFFIX = ".onnx"
@@ -32,6 +38,7 @@ _OPSET = 17
 _NEAR = 1e-4
 #: Of the forecast that file and network are compared by.
 _SEED = 0
+_DAY_US = 86_400_000_000
 
 
 def check_exportable(config: RunConfig) -> None:
@@ -78,32 +85,18 @@ class _Graph(nn.Module):
         return apply_shape(shape, self.baseline, self.median) * scale.unsqueeze(-1)
 
 
-def write_onnx(
-    path: Path,
-    config: RunConfig,
-    network: Ensemble,
-    trust: float,
-    baseline: Tensor,
-    median: Tensor,
-    widths: tuple[int, int],
-    told: Mapping[str, Any],
-) -> None:
-    """Write a network as an ONNX file, once the file was seen to forecast what the network does.
+def graph_of(network: TrainedNetwork) -> nn.Module:
+    """Return the module that an ONNX file holds: it maps windows [B, L, C] and scales [B, H], and
+    the calendar ahead [B, H, F] where it is read, to quantiles of the moves [B, H, Q] at
+    :data:`forecasting.conformal.SUPPORT`.
+    """
+    baseline = network.table(np.asarray(SUPPORT, np.float64))
+    median = network.table(np.array([0.5]))[:, 0]
+    return _Graph(network.network, network.trust, baseline, median).eval()
 
-    Parameters
-    ----------
-    path : Path
-    config : RunConfig
-    network : Ensemble
-    trust : float
-        How far the network counts beside the baseline.
-    baseline : Tensor, shape [H, Q]
-        The baseline's quantiles at :data:`QUANTILES`.
-    median : Tensor, shape [H]
-    widths : (int, int)
-        Columns of a window, C, and numbers known of each bar ahead, F; 0 for none.
-    told : mapping
-        What else is written in the metadata, of plain JSON values.
+
+def write_onnx(path: Path, network: TrainedNetwork) -> None:
+    """Write a network as an ONNX file, once the file was seen to forecast what the network does.
 
     Raises
     ------
@@ -112,13 +105,15 @@ def write_onnx(
     ExportError
         The file would forecast something else than the network, or cannot be written.
     """
+    config = network.config
     check_exportable(config)
     import onnx
 
-    task, device = config.task, baseline.device
+    device = network.device
     # Steps that are fed back are told apart by their place among the windows, a constant in ONNX.
     single = config.model.strategy != "direct"
-    graph = _Graph(network, trust, baseline, median).eval()
+    graph, about = graph_of(network), onnx_metadata(network)
+    widths = (len(about["features"]), 2 * len(AHEAD) if network.scaling.inputs.dates else 0)
     example = _example(1 if single else 2, config, widths, device)
     names = ["window", "scale", "ahead"][: len(example)]
     free = {} if single else {name: {0: "batch"} for name in [*names, "quantiles"]}
@@ -142,16 +137,66 @@ def write_onnx(
             "Save it as a .candlecast file.",
         ) from error
     model = onnx.load_model_from_string(written.getvalue())
-    about = {
-        "settings": config.model_dump(mode="json"),
-        "levels": list(QUANTILES),
-        "input_size": task.input_size,
-        "horizon": task.horizon,
-        **told,
-    }
     onnx.helper.set_model_props(model, {"candlecast": json.dumps(about)})
     _compare(model, graph, _example(1 if single else 5, config, widths, device), names)
     atomic_write(path, model.SerializeToString())
+
+
+def onnx_metadata(network: TrainedNetwork) -> dict[str, Any]:
+    """Return what a program needs beside the graph to forecast as the network does, as plain JSON
+    values; docs/onnx.md says what each stands for.
+    """
+    config, scaling, har = network.config, network.scaling, network.scaling.har
+    limits = None if har.fitted is None else har.fitted + np.array([[-BEYOND], [BEYOND]])
+    calibration = CALIBRATIONS.get(config.task.calibration)
+    learned = network.trained_on
+    return {
+        "settings": config.model_dump(mode="json"),
+        "levels": list(SUPPORT),
+        "input_size": config.task.input_size,
+        "horizon": config.task.horizon,
+        "features": [
+            *feature_names(scaling.inputs),
+            *(["distance"] if scaling.target == "level" else []),
+            *(["series"] if scaling.symbols else []),
+        ],
+        "mean": scaling.mean.tolist(),
+        "sd": scaling.sd.tolist(),
+        "series": list(scaling.symbols),
+        "target": scaling.target,
+        "season": scaling.season,
+        "base": scaling.base,
+        "level_bars": scaling.lookback,
+        "volatility": {
+            "coefficients": har.coefficients.tolist(),
+            "limits": None if limits is None else limits.tolist(),
+            "pooled": har.pooled,
+            "feedback": har.feedback,
+        },
+        "calibration": None if calibration is None else calibration.model_dump(),
+        "val_start": str(network.val_start),
+        "days_apart": learned.frequency.distance / _DAY_US if learned is not None else 0,
+        "outside": _outside(network),
+        "trust": network.trust,
+        "candlecast": __version__,
+    }
+
+
+def _outside(network: TrainedNetwork) -> list[str]:
+    """Return what a forecast needs that only this program computes; none where the numpy of
+    docs/onnx_forecast.py is enough.
+    """
+    task, scaling = network.config.task, network.scaling
+    needs = {
+        "it forecasts another column than the close": task.target_column != "close",
+        "it reads the calendar": scaling.inputs.dates,
+        "it reads indicators": scaling.inputs.indicators,
+        "it starts from past seasons": scaling.target == "seasonal",
+        "a season is taken off": scaling.season != "none",
+        "it starts from exponential smoothing": scaling.base == "smoothed",
+        "its calibration is that of a window": task.calibration == "split",
+    }
+    return [text for text, needed in needs.items() if needed]
 
 
 def _example(
@@ -170,7 +215,7 @@ def _example(
     return tuple(item.to(device) for item in made)
 
 
-def _compare(model: Any, graph: _Graph, example: tuple[Tensor, ...], names: list[str]) -> None:
+def _compare(model: Any, graph: nn.Module, example: tuple[Tensor, ...], names: list[str]) -> None:
     """Run the file beside the network; raises ExportError where they differ.
 
     In the evaluator that comes with onnx: onnxruntime tells its maker of each session.

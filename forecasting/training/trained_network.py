@@ -22,7 +22,7 @@ from forecasting.config import QUANTILES, RunConfig, TaskConfig
 from forecasting.conformal import CALIBRATIONS, Calibrated
 from forecasting.errors import CandlecastError, ModelFileError
 from forecasting.events import Predictor
-from forecasting.features import AHEAD, feature_names
+from forecasting.features import AHEAD
 from forecasting.models import Ensemble
 from forecasting.models.covariates import CovariateNetwork
 from forecasting.models.heads import apply_shape
@@ -237,7 +237,7 @@ class TrainedNetwork:
             The file cannot be written.
         """
         if Path(path).suffix.lower() == SUFFIX:
-            self._save_onnx(Path(path))
+            write_onnx(Path(path), self)
             return
         weights = {
             f"network.{k}": v.detach().cpu().numpy() for k, v in self.network.state_dict().items()
@@ -261,31 +261,6 @@ class TrainedNetwork:
                 for k, v in self.covariates.state_dict().items()
             }
         write_bundle(Path(path), manifest, {**weights, **self.scaling.arrays()})
-
-    def _save_onnx(self, path: Path) -> None:
-        """Write network and quantiles as an ONNX file."""
-        scaling = self.scaling
-        told = {
-            "features": [*feature_names(scaling.inputs), *(["series"] if scaling.symbols else [])],
-            "mean": scaling.mean.tolist(),
-            "sd": scaling.sd.tolist(),
-            "series": list(scaling.symbols),
-            "target": scaling.target,
-            "season": scaling.season,
-            "trust": self.trust,
-            "candlecast": __version__,
-        }
-        ahead = 2 * len(AHEAD) if scaling.inputs.dates else 0
-        write_onnx(
-            path,
-            self.config,
-            self.network,
-            self.trust,
-            self.table(np.asarray(QUANTILES, np.float64)),
-            self.table(np.array([0.5]))[:, 0],
-            (len(scaling.mean) + bool(scaling.symbols), ahead),
-            told,
-        )
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto") -> TrainedNetwork:
