@@ -11,7 +11,7 @@ import io
 import json
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -25,10 +25,10 @@ from forecasting.features import AHEAD, feature_names
 from forecasting.files.atomic import atomic_write
 from forecasting.models import Ensemble
 from forecasting.models.heads import apply_shape
+from forecasting.series import Floats
+from forecasting.training.trained_on import TrainedOn
 from forecasting.volatility import BEYOND
-
-if TYPE_CHECKING:
-    from forecasting.training.trained_network import TrainedNetwork
+from forecasting.windows import Scaling
 
 #: Suffix of a file that is written so.
 SUFFIX = ".onnx"
@@ -39,6 +39,28 @@ _NEAR = 1e-4
 #: Of the forecast that file and network are compared by.
 _SEED = 0
 _DAY_US = 86_400_000_000
+
+
+class Exportable(Protocol):
+    """What is read of a trained network; attributes as of
+    :class:`forecasting.training.TrainedNetwork`.
+    """
+
+    @property
+    def config(self) -> RunConfig: ...  # noqa: D102
+    @property
+    def scaling(self) -> Scaling: ...  # noqa: D102
+    @property
+    def network(self) -> Ensemble: ...  # noqa: D102
+    @property
+    def device(self) -> torch.device: ...  # noqa: D102
+    @property
+    def val_start(self) -> np.datetime64: ...  # noqa: D102
+    @property
+    def trust(self) -> float: ...  # noqa: D102
+    @property
+    def trained_on(self) -> TrainedOn | None: ...  # noqa: D102
+    def table(self, levels: Floats) -> Tensor: ...  # noqa: D102
 
 
 def check_exportable(config: RunConfig) -> None:
@@ -85,7 +107,7 @@ class _Graph(nn.Module):
         return apply_shape(shape, self.baseline, self.median) * scale.unsqueeze(-1)
 
 
-def graph_of(network: TrainedNetwork) -> nn.Module:
+def graph_of(network: Exportable) -> nn.Module:
     """Return the module that an ONNX file holds: it maps windows [B, L, C] and scales [B, H], and
     the calendar ahead [B, H, F] where it is read, to quantiles of the moves [B, H, Q] at
     :data:`forecasting.conformal.SUPPORT`.
@@ -95,7 +117,7 @@ def graph_of(network: TrainedNetwork) -> nn.Module:
     return _Graph(network.network, network.trust, baseline, median).eval()
 
 
-def write_onnx(path: Path, network: TrainedNetwork) -> None:
+def write_onnx(path: Path, network: Exportable) -> None:
     """Write a network as an ONNX file, once the file was seen to forecast what the network does.
 
     Raises
@@ -142,7 +164,7 @@ def write_onnx(path: Path, network: TrainedNetwork) -> None:
     atomic_write(path, model.SerializeToString())
 
 
-def onnx_metadata(network: TrainedNetwork) -> dict[str, Any]:
+def onnx_metadata(network: Exportable) -> dict[str, Any]:
     """Return what a program needs beside the graph to forecast as the network does, as plain JSON
     values; docs/onnx.md says what each stands for.
     """
@@ -182,7 +204,7 @@ def onnx_metadata(network: TrainedNetwork) -> dict[str, Any]:
     }
 
 
-def _outside(network: TrainedNetwork) -> list[str]:
+def _outside(network: Exportable) -> list[str]:
     """Return what a forecast needs that only this program computes; none where the numpy of
     docs/onnx_forecast.py is enough.
     """
