@@ -27,11 +27,11 @@ from benchmarks.peers.environment import deliver
 STAGES = ("windows", "training", "training and forecasts of the test part", "training on sequences")
 
 
-def synthetic(series: int, bars: int) -> Any:
+def synthetic(series: int, bars: int, seed: int = 0) -> Any:
     """Return random walks as a panel of daily bars."""
     from forecasting.series import Panel, PriceSeries
 
-    draw, found = np.random.default_rng(0), []
+    draw, found = np.random.default_rng(seed), []
     ds = np.busday_offset("2015-01-05", np.arange(bars), roll="forward").astype("datetime64[us]")
     for number in range(series):
         close = 50 * np.exp(np.cumsum(draw.normal(0, 0.01, bars)))

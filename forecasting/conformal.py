@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,8 @@ from forecasting.volatility import smoothed_steps
 TRACKED: tuple[float, ...] = (50, 80, 90, 95, 99)
 _LARGEST = float(np.log(20))
 _TINY = 1e-12
+#: When an outcome is known that is not known yet.
+_NEVER = np.datetime64(2**62, "us")
 #: Dates that what is known beforehand of a layer's noise is worth; outcomes by which the slow
 #: layer's first steps are held back.
 _PRIOR_DATES, _PRIOR_SEEN = 20.0, 50.0
@@ -66,13 +68,25 @@ class Calibration(Settings, ABC):
             everything = Scored.joined(
                 [Scored.of(history) if isinstance(history, Outcomes) else history, everything]
             )
-        used = self._scores(everything, len(outcomes))
+        rows = np.arange(len(everything.z) - len(outcomes), len(everything.z))
+        used = self.scores(everything, rows)(slice(None))
         return replace(outcomes, values=curve.read(used))
 
     @abstractmethod
-    def _scores(self, seen: Scored, count: int) -> Floats:
-        """Return the normal scores at which the last ``count`` forecasts are read instead of at
-        their nominal ones, [count, H, Q].
+    def scores(self, seen: Scored, rows: Ints) -> Callable[[slice], Floats]:
+        """Learn from all outcomes, and return what some forecasts are read at.
+
+        Parameters
+        ----------
+        seen : Scored, N of them
+        rows : ndarray of int, shape [n]
+            Places of the forecasts that are to be read.
+
+        Returns
+        -------
+        callable
+            From a slice of ``rows`` to the normal scores at which these forecasts are read instead
+            of at their nominal ones, [n, H, Q].
         """
 
 
@@ -83,7 +97,8 @@ class Scored:
 
     Attributes
     ----------
-    symbol : ndarray of str, shape [N]
+    symbol : ndarray of str or int, shape [N]
+        Name of each forecast's series, or its place in the panel.
     cutoff : ndarray of datetime64[us], shape [N]
     ds : ndarray of datetime64[us], shape [N, H]
     z : ndarray of float64, shape [N, H]
@@ -91,7 +106,7 @@ class Scored:
     quantiles : tuple of float
     """
 
-    symbol: npt.NDArray[np.str_]
+    symbol: npt.NDArray[Any]
     cutoff: Dates
     ds: Dates
     z: Floats
@@ -150,19 +165,20 @@ class SplitConformal(Calibration):
         100, title="Least", description="Outcomes needed before anything is changed.", ge=20
     )
 
-    def _scores(self, seen: Scored, count: int) -> Floats:
+    def scores(self, seen: Scored, rows: Ints) -> Callable[[slice], Floats]:
+        """Take the quantiles of the latest scores at each cutoff."""
         levels, z = np.asarray(seen.quantiles), seen.z
-        first, stated = len(z) - count, _normal_scores(levels)
-        used = np.broadcast_to(stated, (count, z.shape[1], levels.size)).copy()
+        used = np.broadcast_to(_normal_scores(levels), (rows.size, z.shape[1], levels.size)).copy()
         order = [np.argsort(seen.ds[:, h], kind="stable") for h in range(z.shape[1])]
         dates, index = np.unique(seen.cutoff, return_inverse=True)
-        for number in np.unique(index[first:]):
+        mine = index[rows]
+        for number in np.unique(mine):
             begin, date = dates[max(0, number - self.window)], dates[number]
-            here = np.flatnonzero(index[first:] == number)
-            for h, rows in enumerate(order):
-                target = seen.ds[rows, h]
+            here = np.flatnonzero(mine == number)
+            for h, known in enumerate(order):
+                target = seen.ds[known, h]
                 last = z[
-                    rows[
+                    known[
                         np.searchsorted(target, begin) : np.searchsorted(target, date, side="right")
                     ],
                     h,
@@ -171,7 +187,7 @@ class SplitConformal(Calibration):
                 if last.size >= self.least:
                     found = np.quantile(last, [*levels, 0.5])
                     used[here, h] = found[:-1] - found[-1]
-        return used
+        return lambda part: used[part]
 
 
 class Aci(Calibration):
@@ -222,14 +238,17 @@ class Aci(Calibration):
         le=1,
     )
 
-    def _scores(self, seen: Scored, count: int) -> Floats:
+    def scores(self, seen: Scored, rows: Ints) -> Callable[[slice], Floats]:
+        """Follow the misses through time, and stretch the distances from the median."""
         knots = _normal_scores(0.5 + np.array(TRACKED) / 200)
         # Forecasts of one date side by side: of many series they are far apart otherwise.
-        order = np.argsort(seen.cutoff, kind="stable")
-        rank = np.empty_like(order)
-        rank[order] = np.arange(order.size)
-        latest = rank[order.size - count :]
-        fast, slow = (layer[latest] for layer in self._tracked(seen.take(order), knots))
+        if not (seen.cutoff[1:] >= seen.cutoff[:-1]).all():
+            order = np.argsort(seen.cutoff, kind="stable")
+            rank = np.empty_like(order)
+            rank[order] = np.arange(order.size)
+            seen, rows = seen.take(order), rank[rows]
+        wanted, places = np.unique(rows, return_inverse=True)
+        fast, slow = self._tracked(seen, knots, wanted)
         widening = np.moveaxis(
             fast[:, :, None] + slow, 1, 0
         )  # neighbouring steps learn from nearly the same bars
@@ -237,59 +256,65 @@ class Aci(Calibration):
             knots * np.exp(np.moveaxis(smoothed_steps(widening), 0, 1)), axis=2
         )
         stated = _normal_scores(np.asarray(seen.quantiles))
-        return np.sign(stated) * _stretched(np.abs(stated), knots, reach)
+        return lambda part: np.sign(stated) * _stretched(np.abs(stated), knots, reach[places[part]])
 
-    def _tracked(self, scored: Scored, knots: Floats) -> tuple[Floats, Floats]:
-        """Return both layers of the adaptation, in log width, as they stood at each origin's
-        cutoff, [N, H] and [N, H, K], for forecasts in the order of their cutoffs.
+    def _tracked(self, scored: Scored, knots: Floats, wanted: Ints) -> tuple[Floats, Floats]:
+        """Return both layers of the adaptation, in log width, as they stood at the cutoffs of some
+        forecasts ``wanted`` [n], in ascending order: [n, H] and [n, H, K].
+
+        Forecasts are in the order of their cutoffs; the layers of each are held until all its
+        outcomes are known.
         """
-        alpha, distance = 1 - np.array(TRACKED) / 100, np.abs(scored.z)
-        steps = np.arange(1, distance.shape[1] + 1)
+        steps, count = np.arange(1, scored.z.shape[1] + 1), knots.size
+        alpha = 1 - np.array(TRACKED) / 100
         names, series = np.unique(scored.symbol, return_inverse=True)
-        fast, slow = (
-            np.zeros((names.size, steps.size)),
-            np.zeros((names.size, steps.size, knots.size)),
-        )
+        layers = _Layers.zeros(names.size, steps.size, count)
+        held, oldest = _Layers.zeros(0, steps.size, count), 0
         seen = np.zeros((names.size, steps.size))
         # Of a share between -.5 and .5, and of a miss, where nothing is wrong.
         fast_noise, slow_noise = (
             _Noise(steps.size, np.array([1 / 12])),
             _Noise(steps.size, alpha * (1 - alpha)),
         )
-        fast_then, slow_then = np.zeros(distance.shape), np.zeros((*distance.shape, knots.size))
-        for issued, n, h in _in_time(scored, np.isfinite(distance)):
+        found = _Layers.zeros(wanted.size, steps.size, count)
+        for news in _in_time(scored, np.isfinite(scored.z)):
             check_cancelled()
+            n, h, here = news.n, news.h, series[news.first : news.end]
+            held = held.moved_on(news.oldest - oldest, here.size)
+            oldest = news.oldest
             if n.size:
-                s, far = series[n], distance[n, h]
-                out = _normal_share(far / np.exp(fast_then[n, h])) - 0.5
-                miss = (
-                    far[:, None] > knots * np.exp(fast_then[n, h][:, None] + slow_then[n, h])
-                ) - alpha
+                s, far = series[n], np.abs(scored.z[n, h])
+                fast_then, slow_then = held.fast[n - oldest, h], held.slow[n - oldest, h]
+                out = _normal_share(far / np.exp(fast_then)) - 0.5
+                miss = (far[:, None] > knots * np.exp(fast_then[:, None] + slow_then)) - alpha
                 out, miss = (
                     self._shared(out[:, None], h, steps.size),
                     self._shared(miss, h, steps.size),
                 )
                 fast_noise.learn(out, h)
                 slow_noise.learn(miss, h)
-                np.multiply.at(fast, (s, h), 1 - self.fade)
-                np.add.at(fast, (s, h), self.fast / steps[h] * out[:, 0])
-                np.add.at(
-                    slow, (s, h), (self._rate(seen)[s, h] / np.sqrt(steps[h]))[:, None] * miss
-                )
+                rate = self._rate(seen)[s, h] / np.sqrt(steps[h])
+                np.multiply.at(layers.fast, (s, h), 1 - self.fade)
+                np.add.at(layers.fast, (s, h), self.fast / steps[h] * out[:, 0])
+                np.add.at(layers.slow, (s, h), rate[:, None] * miss)
                 np.add.at(seen, (s, h), 1)
-                for layer in (fast, slow):
-                    np.clip(layer, -_LARGEST, _LARGEST, out=layer)
-            here = series[issued]
+                layers.limit()
             # Outcomes h bars ahead overlap with h - 1 others: their errors add up like h of one.
             wander = (self.fast**2 / steps / max(1 - (1 - self.fade) ** 2, _TINY))[:, None]
-            fast_then[issued] = fast_noise.beyond(fast[here][:, :, None], wander)[:, :, 0]
             pull = (
                 2 * _normal_density(knots) * knots
             )  # how much more is covered by a band that is wider by a small share
-            slow_then[issued] = slow_noise.beyond(
-                slow[here], (self._rate(seen)[here] * np.sqrt(steps))[:, :, None] / (2 * pull)
+            now = _Layers(
+                fast_noise.beyond(layers.fast[here][:, :, None], wander)[:, :, 0],
+                slow_noise.beyond(
+                    layers.slow[here],
+                    (self._rate(seen)[here] * np.sqrt(steps))[:, :, None] / (2 * pull),
+                ),
             )
-        return fast_then, slow_then
+            held.put(slice(news.first - oldest, None), now)
+            mine = slice(*np.searchsorted(wanted, (news.first, news.end)))
+            found.put(mine, now.take(wanted[mine] - news.first))
+        return found.fast, found.slow
 
     def _rate(self, seen: Floats) -> Floats:
         """Return the learning rate of the slow layer after ``seen`` outcomes: large at first, so
@@ -304,6 +329,34 @@ class Aci(Calibration):
         count = np.bincount(h, minlength=steps)
         mean = np.stack([np.bincount(h, e, steps) for e in errors.T], axis=1)[h] / count[h][:, None]
         return (1 - self.common) * errors + self.common * mean
+
+
+class _Layers(NamedTuple):
+    """Both layers of the adaptation: ``fast`` [n, H] and ``slow`` [n, H, K]."""
+
+    fast: Floats
+    slow: Floats
+
+    @classmethod
+    def zeros(cls, rows: int, steps: int, bands: int) -> _Layers:
+        return cls(np.zeros((rows, steps)), np.zeros((rows, steps, bands)))
+
+    def moved_on(self, gone: int, new: int) -> _Layers:
+        """Return them without the first rows, and with rows of zeros behind."""
+        more = _Layers.zeros(new, *self.slow.shape[1:])
+        return _Layers(
+            *(np.concatenate([old[gone:], added]) for old, added in zip(self, more, strict=True))
+        )
+
+    def take(self, rows: Ints) -> _Layers:
+        return _Layers(self.fast[rows], self.slow[rows])
+
+    def put(self, rows: slice, other: _Layers) -> None:
+        self.fast[rows], self.slow[rows] = other
+
+    def limit(self) -> None:
+        for layer in self:
+            np.clip(layer, -_LARGEST, _LARGEST, out=layer)
 
 
 class _Noise:
@@ -407,28 +460,34 @@ class Calibrated:
         """
         levels = tuple(sorted({*quantiles, *SUPPORT}))
         until = max(panel[index].ds[bars.max()] for index, _, bars in origins.by_series())
-        learned = self._learned(panel, levels, until)
-        made = _outcomes(self.inner, panel, origins, levels, self.horizon)
-        # What is asked for is among the past as well, and is learned from only once.
-        unknown = replace(made, y=np.full_like(made.y, np.nan))
-        found = self.calibration.calibrate(unknown, learned)
-        return found.values[:, :, [levels.index(q) for q in quantiles]]
+        seen, rows = self._learned(panel, levels, until).with_asked(origins)
+        read_at = self.calibration.scores(seen, rows)
+        columns = [levels.index(q) for q in quantiles]
+        values = np.empty((len(origins), self.horizon, len(quantiles)))
+        for part in self._parts(len(origins), levels):
+            made = _outcomes(self.inner, panel, origins.take(part), levels, self.horizon)
+            values[part] = _Curve.of(made).read(read_at(part))[:, :, columns]
+        return values
 
-    def _learned(
-        self, panel: Panel, levels: tuple[float, ...], until: np.datetime64
-    ) -> Scored | None:
-        """Return the scores of all forecasts from ``start`` to a date, None where there are none;
-        scores of earlier calls are reused.
+    def _parts(self, count: int, levels: tuple[float, ...]) -> Iterator[slice]:
+        """Divide ``count`` origins into parts that are forecast at once."""
+        size = max(1, _AT_ONCE // (self.horizon * len(levels)))
+        for begin in range(0, count, size):
+            check_cancelled()
+            yield slice(begin, begin + size)
+
+    def _learned(self, panel: Panel, levels: tuple[float, ...], until: np.datetime64) -> _Past:
+        """Return the scores of all forecasts from ``start`` to a date; scores of earlier calls are
+        reused.
         """
         before = self._past.get(levels)
-        first, kept = np.maximum(self.start, self.lookback - 1), list[Scored]()
+        first = np.maximum(self.start, self.lookback - 1)
         if before is not None and before.panel is panel and before.until <= until:
-            kept, first = (
-                [before.scored],
-                np.maximum(
-                    first, [int(np.searchsorted(s.ds, before.until, side="right")) for s in panel]
-                ),
+            first = np.maximum(
+                first, [int(np.searchsorted(s.ds, before.until, side="right")) for s in panel]
             )
+        else:
+            before = None
         past = [
             np.arange(bar, int(np.searchsorted(s.ds, until, side="right")))
             for s, bar in zip(panel, first, strict=True)
@@ -441,25 +500,70 @@ class Calibrated:
             np.concatenate([np.full(bars.size, n) for n, bars in enumerate(past)]),
             np.concatenate(past),
         )
-        chunk = max(1, _AT_ONCE // (self.horizon * len(levels)))
-        for n in range(0, len(every), chunk):
-            check_cancelled()
-            piece = every.take(slice(n, n + chunk))
-            kept.append(Scored.of(_outcomes(self.inner, panel, piece, levels, self.horizon)))
-        if not kept:
-            return None
-        scored = Scored.joined(kept)
-        self._past[levels] = _Past(panel, until, scored)
-        return scored
+        found = _Past(panel, until, every, self._scored(panel, every, levels))
+        if before is not None:
+            found = before.followed_by(found)
+        self._past[levels] = found
+        return found
+
+    def _scored(self, panel: Panel, origins: Origins, levels: tuple[float, ...]) -> Scored:
+        """Forecast from each origin and score it; only the scores are kept."""
+        shape = (len(origins), self.horizon)
+        cutoff, ds = np.empty(shape[0], "datetime64[us]"), np.empty(shape, "datetime64[us]")
+        z = np.empty(shape)
+        for part in self._parts(len(origins), levels):
+            made = _outcomes(self.inner, panel, origins.take(part), levels, self.horizon)
+            cutoff[part], ds[part], z[part] = made.cutoff, made.ds, _Curve.of(made).scores(made.y)
+        return Scored(origins.series, cutoff, ds, z, levels)
 
 
 @dataclass(frozen=True, eq=False)
 class _Past:
-    """Scores of all forecasts of a panel up to a date."""
+    """Scores of all forecasts of a panel up to a date, in the order of their cutoffs."""
 
     panel: Panel
     until: np.datetime64
+    origins: Origins
     scored: Scored
+
+    def __post_init__(self) -> None:
+        cutoff = self.scored.cutoff
+        if not (cutoff[1:] >= cutoff[:-1]).all():
+            order = np.argsort(cutoff, kind="stable")
+            object.__setattr__(self, "origins", self.origins.take(order))
+            object.__setattr__(self, "scored", self.scored.take(order))
+
+    def followed_by(self, later: _Past) -> _Past:
+        """Return these scores and those of forecasts that were made later."""
+        if not len(later.origins):
+            return replace(self, until=later.until)
+        both = Origins(
+            np.concatenate([self.origins.series, later.origins.series]),
+            np.concatenate([self.origins.bar, later.origins.bar]),
+        )
+        return _Past(self.panel, later.until, both, Scored.joined([self.scored, later.scored]))
+
+    def with_asked(self, origins: Origins) -> tuple[Scored, Ints]:
+        """Return the scores, and the places of some origins [n] among them; where one of these is
+        not there, all are put behind as forecasts whose outcomes are not known.
+        """
+        bars = max(len(series) for series in self.panel)
+        keys = self.origins.series * bars + self.origins.bar
+        wanted = origins.series * bars + origins.bar
+        order = np.argsort(keys)
+        places = np.searchsorted(keys[order], wanted)
+        rows = order[np.minimum(places, keys.size - 1)] if keys.size else places
+        if keys.size and (keys[rows] == wanted).all():
+            return self.scored, rows
+        unknown = Scored(
+            origins.series,
+            origins.cutoffs(self.panel),
+            np.full((len(origins), self.scored.z.shape[1]), _NEVER),
+            np.full((len(origins), self.scored.z.shape[1]), np.nan),
+            self.scored.quantiles,
+        )
+        both = Scored.joined([self.scored, unknown])
+        return both, np.arange(len(both.z) - len(origins), len(both.z))
 
 
 @dataclass(frozen=True)
@@ -557,21 +661,43 @@ def _stretched(x: Floats, knots: Floats, reach: Floats) -> Floats:
     return mapped
 
 
-def _in_time(scored: Scored, known: npt.NDArray[np.bool_]) -> Iterator[tuple[Ints, Ints, Ints]]:
-    """Iterate over the cutoffs of forecasts that stand in the order of their cutoffs.
-
-    Yields, for each, the origins issued then, and origin and step of the outcomes that became known
-    since the cutoff before, at or before this one.
+class _News(NamedTuple):
+    """What happens at one cutoff: forecasts ``first`` to ``end`` are issued, and the outcomes of
+    forecasts ``n`` at steps ``h`` became known since the cutoff before; none of a forecast before
+    ``oldest`` was still to come.
     """
-    n, h = np.nonzero(known)
-    order = np.argsort(scored.ds[n, h], kind="stable")
-    n, h = n[order], h[order]
+
+    first: int
+    end: int
+    n: Ints
+    h: Ints
+    oldest: int
+
+
+def _in_time(scored: Scored, known: npt.NDArray[np.bool_]) -> Iterator[_News]:
+    """Iterate over the cutoffs of forecasts that stand in the order of their cutoffs; ``known``
+    [N, H] tells which outcomes there are.
+    """
     dates, first = np.unique(scored.cutoff, return_index=True)
     first = np.append(first, scored.cutoff.size)
-    ready = np.concatenate([[0], np.searchsorted(scored.ds[n, h], dates, side="right")])
+    coming, ready = [], []
+    oldest = first[:-1].copy()
+    for h in range(known.shape[1]):
+        rows = np.flatnonzero(known[:, h])
+        ds = scored.ds[rows, h]
+        if not (ds[1:] >= ds[:-1]).all():
+            order = np.argsort(ds, kind="stable")
+            rows, ds = rows[order], ds[order]
+        until = np.concatenate([[0], np.searchsorted(ds, dates, side="right")])
+        least = np.append(np.minimum.accumulate(rows[::-1])[::-1], scored.cutoff.size)
+        oldest = np.minimum(oldest, least[until[:-1]])
+        coming.append(rows.astype(np.int32))
+        ready.append(until)
     for k in range(dates.size):
-        news = slice(ready[k], ready[k + 1])
-        yield np.arange(first[k], first[k + 1]), n[news], h[news]
+        news = [rows[until[k] : until[k + 1]] for rows, until in zip(coming, ready, strict=True)]
+        h = np.repeat(np.arange(len(news)), [rows.size for rows in news])
+        n = np.concatenate(news).astype(np.int64)
+        yield _News(int(first[k]), int(first[k + 1]), n, h, int(oldest[k]))
 
 
 def _outcomes(
@@ -581,7 +707,7 @@ def _outcomes(
     in the far future.
     """
     ahead = origins.bar[:, None] + np.arange(1, horizon + 1)
-    y, ds = np.full(ahead.shape, np.nan), np.full(ahead.shape, np.datetime64(2**62, "us"))
+    y, ds = np.full(ahead.shape, np.nan), np.full(ahead.shape, _NEVER)
     cutoff, y0 = np.empty(len(origins), "datetime64[us]"), np.empty(len(origins))
     for index, mine, cutoffs in origins.by_series():
         check_cancelled()
@@ -590,7 +716,7 @@ def _outcomes(
         within = np.minimum(bars, len(series) - 1)
         y[mine], ds[mine] = (
             np.where(there, series.y[within], np.nan),
-            np.where(there, series.ds[within], np.datetime64(2**62, "us")),
+            np.where(there, series.ds[within], _NEVER),
         )
         cutoff[mine], y0[mine] = series.ds[cutoffs], series.y[cutoffs]
     return Outcomes(

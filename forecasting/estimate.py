@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from forecasting.backtest import Work, folds_of
-from forecasting.backtest.outcomes import cutoffs
 from forecasting.config import RunConfig
 from forecasting.events import BacktestPlanned, CostEstimated
 from forecasting.features import feature_names
@@ -58,7 +57,7 @@ def plan_of(work: Work) -> BacktestPlanned:
     before = [sum(bars_before(work.panel, fold.test_start)) for fold in folds]
     most = work.plan.window * len(work.panel) if work.plan.window else max(before)
     share = sum(min(bars, most) for bars in before) / max(before[0], 1)
-    origins = sum(len(np.unique(cutoffs(work.panel, fold.origins))) for fold in folds)
+    origins = sum(len(np.unique(fold.origins.cutoffs(work.panel))) for fold in folds)
     return BacktestPlanned(
         len(folds), origins, work.plan.refit, share * estimate(work.panel, work.config).seconds
     )

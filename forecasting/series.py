@@ -499,6 +499,13 @@ class Origins:
         for index, position in zip(indices, np.split(order, starts[1:]), strict=True):
             yield int(index), position, self.bar[position]
 
+    def cutoffs(self, panel: Panel) -> Dates:
+        """Return the date of the last bar that each origin may see, shape [N]."""
+        dates = np.empty(len(self), "datetime64[us]")
+        for index, places, bars in self.by_series():
+            dates[places] = panel[index].ds[bars]
+        return dates
+
     @classmethod
     def last(cls, panel: Panel) -> Origins:
         """Return one origin a series: its last bar, from which the real future is forecast."""

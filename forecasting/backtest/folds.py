@@ -12,7 +12,7 @@ import scipy.linalg  # noqa: F401 - has a thread pool of its own, which can be l
 import torch
 from threadpoolctl import threadpool_limits
 
-from forecasting.backtest.outcomes import Evaluation, cutoffs, evaluated, every
+from forecasting.backtest.outcomes import Evaluation, evaluated, every
 from forecasting.backtest.work import Fold, FoldRun, Work
 from forecasting.config import RunConfig
 from forecasting.errors import DataError
@@ -42,7 +42,7 @@ def folds_of(work: Work) -> tuple[Fold, ...]:
             f"{task.horizon} bars after it.",
             "Use a larger --test-size or a smaller horizon.",
         )
-    dates = cutoffs(work.panel, origins)
+    dates = origins.cutoffs(work.panel)
     distinct = np.unique(dates)
     size = plan.refit or len(distinct)
     starts = range(0, len(distinct), size)

@@ -11,8 +11,9 @@ import numpy as np
 
 from forecasting.baselines import NO_INPUTS, NO_NETWORK, find_baseline
 from forecasting.cancellation import GRACE_S, CancelledWorkError, cancellable, check_cancelled
+from forecasting.conformal import Calibrated
 from forecasting.events import MEAN_LEVELS, Predictor, mean_of
-from forecasting.series import Dates, Origins, Outcomes, Panel, Point
+from forecasting.series import Origins, Outcomes, Panel, Point
 from forecasting.spikes import impossible_bars, without_spikes
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def outcomes_of(
     chunk = max(1, _AT_ONCE // (horizon * max(len(quantiles), len(MEAN_LEVELS))))
     pieces = [origins.take(slice(n, n + chunk)) for n in range(0, len(origins), chunk)]
     parts = []
-    for piece in pieces:
+    # One that learns from its past follows it once, and divides the origins by itself.
+    for piece in [origins] if isinstance(predictor, Calibrated) else pieces:
         check_cancelled()
         parts.append(predictor.predict(panel, piece, quantiles))
     means = (
@@ -93,7 +95,7 @@ def outcomes_of(
         y0,
         y,
         quantiles,
-        np.concatenate(parts),
+        parts[0] if len(parts) == 1 else np.concatenate(parts),
         scale,
         rms_scale,
         np.concatenate(means),
@@ -315,14 +317,8 @@ def every(panel: Panel, origins: Origins, step_size: int) -> Origins:
     """Keep the origins of every ``step_size``-th date of the panel, counted from the first
     origin.
     """
-    dates = cutoffs(panel, origins)
+    dates = origins.cutoffs(panel)
     return origins.take(np.isin(dates, np.unique(dates)[::step_size]))
-
-
-def cutoffs(panel: Panel, origins: Origins) -> Dates:
-    """Return the date of the last bar that each origin may see, shape [N]."""
-    first = np.concatenate([[0], np.cumsum([len(s) for s in panel])])
-    return np.concatenate([s.ds for s in panel])[first[origins.series] + origins.bar]
 
 
 def joined(outcomes: Sequence[Mapping[str, Outcomes]]) -> dict[str, Outcomes]:

@@ -130,7 +130,8 @@ def future(
     from forecasting.training import forecasts_from
 
     current = living(panel)
-    indices = [index for index, series in enumerate(panel) if series.symbol in current.symbols]
+    symbols = set(current.symbols)
+    indices = [index for index, series in enumerate(panel) if series.symbol in symbols]
     last = Origins.last(panel).take(np.array(indices))
     values, levels = predictor.predict(panel, last, QUANTILES), QUANTILES
     means = mean_of(predictor, panel, last) if point == "mean" else None

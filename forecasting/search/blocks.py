@@ -132,7 +132,6 @@ def blocks_before_test(panel: Panel, config: RunConfig, count: int) -> Blocks:
         Too few bars before the test part.
     """
     from forecasting.backtest.folds import folds_of
-    from forecasting.backtest.outcomes import cutoffs
     from forecasting.evidence import overlap
     from forecasting.windows import bars_before, split_panel
 
@@ -156,7 +155,7 @@ def blocks_before_test(panel: Panel, config: RunConfig, count: int) -> Blocks:
             f"There are too few bars before the test part to search on: {error.message}",
             "Load more history, or choose a shorter horizon or a smaller --test-size.",
         ) from error
-    dates = np.unique(cutoffs(before, fold.origins))
+    dates = np.unique(fold.origins.cutoffs(before))
     plan = BacktestConfig(refit=math.ceil(len(dates) / count))
     ends = np.stack(
         [
@@ -170,7 +169,7 @@ def blocks_before_test(panel: Panel, config: RunConfig, count: int) -> Blocks:
         count=math.ceil(len(dates) / plan.refit),
         dates=dates,
         first=fold.test_start,
-        overlap=overlap(cutoffs(before, fold.origins), ends),
+        overlap=overlap(fold.origins.cutoffs(before), ends),
     )
 
 
