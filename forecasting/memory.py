@@ -75,6 +75,35 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
+def available_bytes() -> int:
+    """Return the memory that this process can still take without others being swapped out, in
+    bytes: what the system has free, or less where a limit of the process or its group is nearer.
+    """
+    import psutil
+
+    found = [int(psutil.virtual_memory().available), *_left_in_group()]
+    if sys.platform != "win32":
+        import resource
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            found.append(limit - _taken())
+    return max(0, min(found))
+
+
+def _left_in_group() -> list[int]:
+    """Return what the process's control group (that of a container) may still take, in bytes;
+    nothing where it has no limit.
+    """
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit = int((group / "memory.max").read_text(encoding="ascii"))
+        taken = int((group / "memory.current").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return []
+    return [limit - taken]
+
+
 def resident_bytes() -> int:
     """Return the memory that this process takes up now, in bytes."""
     import psutil

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from price_files import DAYS, MINUTES, OHLCV, assert_bars, make_bars, multi_header, put, rows, xlsx
 
+from forecasting import memory
 from forecasting.errors import SourceError
 from forecasting.series import PriceSeries
 from forecasting.sources import ReadOptions
-from forecasting.sources.files import container, fast_csv, read, reader, text, understand
+from forecasting.sources.files import container, fast_csv, grid, read, reader, understand
 
 PLAIN = "Date,Open,High,Low,Close,Volume"
 OTHER = make_bars(seed=7)
@@ -305,6 +307,7 @@ def test_zip(tmp_path: Path) -> None:
 @pytest.mark.parametrize("pack", [gzip.compress, lambda data: zipped({"a.csv": data.decode()})])
 def test_a_bomb_is_refused(pack: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(container, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(container, "available_bytes", lambda: 0)
     bomb = pack(b"Date,Close\n" + b"2020-01-02,1\n" * 200_000)
     assert len(bomb) < 1 << 17
     with pytest.raises(SourceError, match="unpacks to more than 1 MB"):
@@ -317,16 +320,22 @@ def test_a_truncated_gzip_file_is_refused(tmp_path: Path) -> None:
         read(put(tmp_path, data[: len(data) // 2], "a.csv.gz"))
 
 
-def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limits_follow_the_memory_that_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     content = rows(DAYS, "{d:%Y-%m-%d};{o};{h};{l};{c};{v}", PLAIN.replace(",", ";"))
-    monkeypatch.setattr(container, "MAX_BYTES", 100)
-    with pytest.raises(SourceError, match="at most"):
-        read(put(tmp_path, content))
-    monkeypatch.undo()
-    monkeypatch.setattr(text, "MAX_ROWS", 10)
-    with pytest.raises(SourceError, match="more than 10 lines"):
-        read(put(tmp_path, content))
-    monkeypatch.undo()
+    for module, limit in ((container, "MAX_BYTES"), (grid, "MAX_ROWS")):
+        monkeypatch.setattr(module, limit, 10)
+        monkeypatch.setattr(module, "available_bytes", lambda: 0)
+        with pytest.raises(SourceError, match=r"memory that is free now|more than 10 lines"):
+            read(put(tmp_path, content))
+        monkeypatch.setattr(module, "available_bytes", lambda: 1 << 30)
+        assert_bars(read(put(tmp_path, content))[0], DAYS)
+    assert 0 < memory.available_bytes() <= psutil.virtual_memory().total
+
+
+def test_lines_and_tables_have_a_greatest_width(tmp_path: Path) -> None:
+    content = rows(DAYS, "{d:%Y-%m-%d};{o};{h};{l};{c};{v}", PLAIN.replace(",", ";"))
     with pytest.raises(SourceError, match="characters"):
         read(put(tmp_path, content + "x" * (2 << 20)))
     with pytest.raises(SourceError, match="6,001 columns"):

@@ -9,7 +9,7 @@ from typing import Any
 
 from forecasting.errors import SourceError
 from forecasting.sources.files.container import MAX_RATIO, Opened, whole_file
-from forecasting.sources.files.grid import MAX_COLUMNS, MAX_ROWS, Grid
+from forecasting.sources.files.grid import MAX_COLUMNS, Grid, too_many
 from forecasting.sources.files.tables import explained, grid_of, text_bytes, unpacked_limit
 
 #: Kinds of messages that hold data: a dictionary and a batch of records.
@@ -75,7 +75,7 @@ def _validated(reader: Any, name: str, most: int) -> Any:
         batch.validate(full=True)
         rows += batch.num_rows
         size += sum(text_bytes(pa.chunked_array([column])) for column in batch.columns)
-        if rows > MAX_ROWS or size > most or rows * 8 * batch.num_columns > most:
+        if too_many(rows) or size > most or rows * 8 * batch.num_columns > most:
             raise SourceError(
                 f"{name} has {rows:,} rows or more, or texts of {size >> 20} MB.",
                 "Keep only the rows and columns needed.",

@@ -22,9 +22,11 @@ from typing import IO, BinaryIO, Literal, TypeVar, cast
 
 from forecasting.errors import RETRY, SourceError, is_text
 from forecasting.files.bounded_read import open_zip
+from forecasting.memory import available_bytes
 
-#: Largest file, packed and unpacked, that is opened.
-MAX_BYTES = 512 * 2**20
+#: Largest file, packed and unpacked, that is opened however little memory is free; where there is
+#: more of it, a file may take this share.
+MAX_BYTES, _SHARE = 512 * 2**20, 3
 
 #: Most times that a packed file may be larger than it lies on disk, once it unpacks to more than
 #: :data:`FREE_BYTES`. Prices pack ten-fold.
@@ -136,7 +138,7 @@ class _Hashing(io.RawIOBase):
 
 
 class Unpacked:
-    """The unpacked bytes of a file, counted against :data:`MAX_BYTES`; ``hexdigest`` is of the
+    """The unpacked bytes of a file, counted against :func:`most_bytes`; ``hexdigest`` is of the
     file as it lies on disk.
     """
 
@@ -144,7 +146,8 @@ class Unpacked:
         self._stream, self._hashing, self._name = stream, hashing, name
         self._count = 0
         hashing.seek(0, os.SEEK_END)
-        self._most = min(MAX_BYTES, max(FREE_BYTES, MAX_RATIO * hashing.tell()))
+        likely = max(FREE_BYTES, MAX_RATIO * hashing.tell())
+        self._most = likely if likely <= MAX_BYTES else min(likely, most_bytes())
         hashing.seek(0)
 
     def read(self, size: int = -1) -> bytes:
@@ -183,7 +186,7 @@ class Unpacked:
         if self._count > self._most:
             raise SourceError(
                 f"{self._name} unpacks to more than {self._most >> 20} MB.",
-                "Split the file, or keep only the columns needed.",
+                "Split the file, keep only the columns needed, or free memory.",
             )
 
     def refuse_bomb(self) -> None:
@@ -199,6 +202,11 @@ class Unpacked:
     def hexdigest(self) -> str:
         """Return the SHA-256 (hex) of the file on disk."""
         return self._hashing.hexdigest()
+
+
+def most_bytes() -> int:
+    """Return the largest file, packed and unpacked, that is opened with the memory that is free."""
+    return max(MAX_BYTES, available_bytes() // _SHARE)
 
 
 def inspect_file(path: str | Path, member: str = "") -> Opened:
@@ -343,10 +351,11 @@ def _checked(path: str | Path) -> Path:
             "Choose a file with a date column and prices.",
             remedies=(RETRY,),
         )
-    if size > MAX_BYTES:
+    if size > MAX_BYTES and size > (most := most_bytes()):
         raise SourceError(
-            f"{path.name} has {size >> 20} MB; at most {MAX_BYTES >> 20} MB are read.",
-            "Split the file by symbol or by year.",
+            f"{path.name} has {size >> 20:,} MB; with the memory that is free now at most "
+            f"{most >> 20:,} MB are read.",
+            "Close other programs, or split the file by symbol or by year.",
         )
     return path
 

@@ -15,7 +15,7 @@ import numpy as np
 from forecasting.series import COLUMNS, Floats
 from forecasting.sources.files.assign_columns import Roles
 from forecasting.sources.files.container import Opened, Unpacked, unpacked
-from forecasting.sources.files.grid import MAX_ROWS, Grid, fit_header, pad
+from forecasting.sources.files.grid import Grid, fit_header, most_rows, pad, too_many
 from forecasting.sources.files.numbers import MISSING
 from forecasting.sources.files.text import MAX_LINE, Dialect, Splitter
 
@@ -214,8 +214,8 @@ def _parsed(
         buffer, future = waiting.popleft()
         sink.add(future.result())
         buffers.append(buffer)
-        if sink.rows > MAX_ROWS:
-            raise ValueError(f"more than {MAX_ROWS} rows")
+        if too_many(sink.rows):
+            raise ValueError(f"{sink.rows} rows are too many")
 
     with unpacked(opened) as stream, ThreadPoolExecutor(workers) as pool:
         for buffer, begin, end in _blocks(stream, dialect.frame.first_row, buffers):
@@ -235,7 +235,8 @@ def _likely_rows(opened: Opened) -> int:
     """Return somewhat more rows than the file probably has, from the length of its first lines."""
     length = len(opened.head) / max(1, opened.head.count(b"\n"))
     packed = 4 if opened.packing else 1
-    return min(MAX_ROWS, int(1.1 * packed * opened.path.stat().st_size / length))
+    likely = int(1.1 * packed * opened.path.stat().st_size / length)
+    return min(likely, most_rows()) if too_many(likely) else likely
 
 
 def _blocks(

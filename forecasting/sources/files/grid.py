@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from forecasting.errors import SourceError
+from forecasting.memory import available_bytes
 from forecasting.series import Finding, Floats, Ints
 from forecasting.sources.files.eras import JAPANESE
 from forecasting.sources.files.numbers import MISSING
@@ -20,8 +21,8 @@ from forecasting.sources.files.vocabulary import months, plain, role_ranks
 #: Widest table that is read; a wide panel has one column a symbol.
 MAX_COLUMNS = 5000
 
-#: Most rows that are read.
-MAX_ROWS = 20_000_000
+#: Most rows that are read however little memory is free, and bytes of it that each row more needs.
+MAX_ROWS, _A_ROW = 20_000_000, 250
 
 _DATE_DIGITS = re.compile(
     r"\W?(?:[^\W\d]{2,}\.?,?\s+)?\d{1,4}\s?[-/. ]\s?\d{1,2}\s?[-/. ]\s?\d{1,4}(?!\d|[.,]\d)"
@@ -44,6 +45,16 @@ _PLAIN = re.compile(r"-?\d+(?:\.\d+)?")
 _NUMBER = re.compile(
     r"[^\w\s]{0,3}\s?(?:[A-Za-z]{1,4}\$?\s)?\(?[-+−]?\s?\d[\d.,'’_\s]*(?:[eE][-+]?\d+)?\)?\s?(?:%|[^\W\d_]{1,4}\.?|\W)?"
 )
+
+
+def most_rows() -> int:
+    """Return the most rows of a table that are read with the memory that is free."""
+    return max(MAX_ROWS, available_bytes() // _A_ROW)
+
+
+def too_many(rows: int) -> bool:
+    """Tell whether a table has more rows than are read; memory is looked at for large ones only."""
+    return rows > MAX_ROWS and rows > most_rows()
 
 
 @dataclass(frozen=True)

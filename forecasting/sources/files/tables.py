@@ -12,7 +12,14 @@ from typing import Any
 
 from forecasting.errors import SourceError
 from forecasting.sources.files.container import MAX_RATIO, Opened, whole_file
-from forecasting.sources.files.grid import MAX_COLUMNS, MAX_ROWS, Grid, find_frame, fit_header
+from forecasting.sources.files.grid import (
+    MAX_COLUMNS,
+    Grid,
+    find_frame,
+    fit_header,
+    most_rows,
+    too_many,
+)
 from forecasting.sources.files.labels import PRICE_ROLES, levels_of, read_label
 from forecasting.sources.files.typed import raw_bytes
 from forecasting.sources.files.workbooks import check_workbook
@@ -163,10 +170,11 @@ def read_parquet(opened: Opened) -> tuple[Grid, str]:
             thrift_container_size_limit=100_000,
         )
         rows, width = about.metadata.num_rows, about.metadata.num_columns
-        if rows > MAX_ROWS or width > MAX_COLUMNS:
+        if too_many(rows) or width > MAX_COLUMNS:
             raise SourceError(
                 f"{name} has {rows:,} rows and {width:,} columns.",
-                f"At most {MAX_ROWS:,} and {MAX_COLUMNS:,} are read.",
+                f"With the memory that is free now at most {most_rows():,} and "
+                f"{MAX_COLUMNS:,} are read.",
             )
         if rows * width * 8 > most or _unpacked_bytes(about.metadata) > most:
             raise SourceError(

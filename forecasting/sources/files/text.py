@@ -16,13 +16,14 @@ from forecasting.errors import SourceError
 from forecasting.series import Finding
 from forecasting.sources.files.container import Opened, unpacked
 from forecasting.sources.files.grid import (
-    MAX_ROWS,
     Frame,
     Grid,
     cell_kind,
     find_frame,
     fit_header,
+    most_rows,
     pad,
+    too_many,
 )
 from forecasting.sources.files.plain_text import split_plain
 from forecasting.sources.files.vocabulary import months, plain, role_ranks
@@ -493,11 +494,11 @@ def _lines(blocks: Iterable[bytes], decode: codecs.IncrementalDecoder) -> Iterat
     for block in blocks:
         *full, rest = (rest + decoder.decode(block)).split("\n")
         count += len(full)
-        if len(rest) > MAX_LINE or count > MAX_ROWS:
+        if len(rest) > MAX_LINE or too_many(count):
             what = (
                 f"a line has more than {MAX_LINE:,} characters"
                 if len(rest) > MAX_LINE
-                else f"there are more than {MAX_ROWS:,} lines"
+                else f"there are more than {most_rows():,} lines"
             )
             raise SourceError(
                 f"The file is too large: {what}.", "Split the file by symbol or by year."

@@ -63,7 +63,7 @@ def check_workbook(data: bytes, name: str) -> None:
     Raises
     ------
     SourceError
-        It is damaged, unpacks to more than :data:`opening.MAX_BYTES`, or its sheets claim more
+        It is damaged, unpacks to more than :func:`container.most_bytes`, or its sheets claim more
         cells or texts than are read.
     """
     if not data.startswith(b"PK"):
@@ -92,11 +92,12 @@ def _check(archive: zipfile.ZipFile, name: str) -> None:
         (item for item in infos if item.file_size > max(_FREE_BYTES, _RATIO * item.compress_size)),
         None,
     )
-    if dense is not None or sum(info.file_size for info in infos) > container.MAX_BYTES:
+    size, most = sum(info.file_size for info in infos), container.most_bytes()
+    if dense is not None or size > most:
         what = (
             f"packs {dense.filename} more than {_RATIO}-fold"
             if dense
-            else f"unpacks to more than {container.MAX_BYTES >> 20} MB"
+            else f"unpacks to more than {most >> 20:,} MB"
         )
         raise SourceError(f"{name} {what}.", "Save the sheet with the prices as CSV.")
     texts = next(
