@@ -127,7 +127,7 @@ def fit_on(
     )
     provisional = _provisional(trainer, panel)
     if resume is None:
-        trainer.record_epoch(math.nan, trainer.validate(), np.zeros(3))
+        trainer.record_epoch(math.nan, trainer.baseline_losses, np.zeros(3))
         yield from trainer.cells.look(0)
     else:
         trainer.restore(resume)
@@ -232,6 +232,10 @@ def _split_made(split: Split, network: Ensemble, device: torch.device) -> SplitM
     return SplitMade(split.val_start, split.test_start, counts, parameters, str(device))
 
 
+def _mean(losses: Tensor) -> float:
+    return float(losses.double().mean().item())
+
+
 def _error_by_series(gain: Floats, series: Ints) -> float:
     """Return the standard error of the mean of gains [N], estimated from the means of their series
     [N]; infinite for one series.
@@ -284,10 +288,11 @@ class Trainer:
         )
         self.optimiser = OPTIMISERS[self.config.optimiser](self.network.parameters(), self.config)
         self.members = len(self.network.members)
-        self.baseline_losses = self.val_losses()
+        self.baseline_losses = self.val_losses(trained=False)
         self.order = torch.Generator().manual_seed(self.config.seed)
         self.epoch_order = self.order.get_state()
         self.best, self.best_loss, self.best_epoch = self._weights(), math.inf, 0
+        self.best_losses: Tensor | None = None
         self.history: list[EpochEnd] = []
         self.stopped: Stopped | None = None
         self.position, self.batch_size = 0, self.objective.batch_size
@@ -318,19 +323,22 @@ class Trainer:
         )
 
     @torch.no_grad()
-    def val_losses(self) -> Tensor:
-        """Return the loss of the members' median at each validation origin, shape [N]."""
+    def val_losses(self, *, trained: bool = True) -> Tensor:
+        """Return the loss of the members' median at each validation origin, shape [N]; an untrained
+        network says nothing, and is not asked.
+        """
         self.network.eval()
-        size = at_once(self.forecaster.config, self.windows.inputs)
-        return in_parts(
-            lambda rows: self.losses(self.network.median(self.windows.window(rows)), rows),
-            self.val_rows,
-            size,
-        )
+        config = self.forecaster.config
 
-    def validate(self) -> float:
-        """Return the mean loss on the validation part."""
-        return float(self.val_losses().double().mean().item())
+        def losses(rows: Tensor) -> Tensor:
+            shape = (
+                self.network.median(self.windows.window(rows))
+                if trained
+                else torch.zeros(len(rows), config.task.horizon, 3, device=rows.device)
+            )
+            return self.losses(shape, rows)
+
+        return in_parts(losses, self.val_rows, at_once(config, self.windows.inputs))
 
     def trust(self, panel: Panel, split: Split) -> float:
         """Return the shrinkage factor of the best weights: ``1 - 1/t^2``, 0 where t is below 1.
@@ -339,11 +347,9 @@ class Trainer:
         error, computed from means by date, because the series of a panel move together (shrinkage
         of James and Stein, 1961).
         """
-        gain = (self.baseline_losses - self.val_losses()).double().cpu().numpy()
-        cutoffs = np.array(
-            [panel[int(s)].ds[b] for s, b in zip(split.val.series, split.val.bar, strict=True)]
-        )
-        _, index = np.unique(cutoffs, return_inverse=True)
+        losses = self.val_losses() if self.best_losses is None else self.best_losses
+        gain = (self.baseline_losses - losses).double().cpu().numpy()
+        _, index = np.unique(split.val.cutoffs(panel), return_inverse=True)
         by_date = np.bincount(index, gain) / np.bincount(index)
         error = by_date.std() * math.sqrt(self.windows.horizon / len(by_date))
         if len(by_date) < 2 * self.windows.horizon:
@@ -428,7 +434,8 @@ class Trainer:
         """Validate, and record an epoch of which a share is done, or roll back where it has ruined
         the weights.
         """
-        val_loss = self.validate()
+        losses = self.val_losses()
+        val_loss = _mean(losses)
         if not math.isfinite(val_loss):
             yield self._step_norms(share)
             yield self._ruined(
@@ -441,7 +448,7 @@ class Trainer:
         seen = torch.stack(self.seen)
         train_loss = float((seen[:, 0] * seen[:, 4]).sum() / seen[:, 4].sum())
         event = self.record_epoch(
-            train_loss, val_loss, seen[:, 1:4].mean(0).double().cpu().numpy(), rate, min(share, 1.0)
+            train_loss, losses, seen[:, 1:4].mean(0).double().cpu().numpy(), rate, min(share, 1.0)
         )
         yield event
         lost = val_loss > _LOST * self.history[0].val_loss
@@ -456,7 +463,7 @@ class Trainer:
     def record_epoch(
         self,
         train_loss: float,
-        val_loss: float,
+        val_losses: Tensor,
         norms: Floats,
         rate: float | None = None,
         share: float = 1.0,
@@ -464,12 +471,13 @@ class Trainer:
         """Append an epoch to the history, keep the weights if they are the best, and apply early
         stopping.
 
-        ``norms`` holds the mean gradient norm before and after clipping, and the share of clipped
-        steps.
+        ``val_losses`` is that of each validation origin; ``norms`` holds the mean gradient norm
+        before and after clipping, and the share of clipped steps.
         """
-        number = len(self.history)
+        number, val_loss = len(self.history), _mean(val_losses)
         if val_loss < self.best_loss:
             self.best, self.best_loss, self.best_epoch = self._weights(), val_loss, number
+            self.best_losses = val_losses
         event = EpochEnd(
             epoch=number,
             epochs=self.config.epochs,
