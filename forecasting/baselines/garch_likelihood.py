@@ -24,6 +24,8 @@ Mask = npt.NDArray[np.bool_]
 _AT_ONCE = 32
 #: Moves whose squares, weighted down by this factor a bar, stand for the variance before the first.
 _BEFORE, _BEFORE_DECAY = 75, 0.94
+#: Bars that are summed by one product, and blocks of them below which that is not worth while.
+_BLOCK, _FEW_BLOCKS = 16, 8
 #: Weight below which the past of a sum does not count.
 _FORGOTTEN = 1e-20
 #: Begin from the best of these shares of the last shock, and of all that is carried on.
@@ -237,9 +239,27 @@ def _variance_before(shock: Floats, there: Mask) -> Floats:
 
 
 def carried(values: Floats, decay: Floats) -> Floats:
-    """Return what remains of all values so far, [S, T], of each ``decay`` [S, 1] after a bar: each
-    pass doubles how far back it reaches.
+    """Return what remains of all values so far, [S, T], of each ``decay`` [S, 1] after a bar.
+
+    Bars are summed in blocks, by one product a series, and what the blocks before leave is added.
     """
+    series, bars = values.shape
+    blocks = -(-bars // _BLOCK)
+    if blocks < _FEW_BLOCKS:
+        return _doubled(values, decay)
+    table = np.zeros((series, blocks * _BLOCK))
+    table[:, :bars] = values
+    powers = decay ** np.arange(_BLOCK + 1)
+    back = np.arange(_BLOCK) - np.arange(_BLOCK)[:, None]
+    weights = np.where(back >= 0, powers[:, np.abs(back)], 0.0)
+    total = table.reshape(series, blocks, _BLOCK) @ weights
+    left = _doubled(total[:, :-1, -1], powers[:, -1:])
+    total[:, 1:] += left[:, :, None] * powers[:, None, 1:]
+    return np.asarray(total.reshape(series, -1)[:, :bars], np.float64)
+
+
+def _doubled(values: Floats, decay: Floats) -> Floats:
+    """Return the same as :func:`carried`: each pass doubles how far back it reaches."""
     total, power, reach = values.copy(), decay.copy(), 1
     while reach < values.shape[1] and power.max() > _FORGOTTEN:
         total[:, reach:] += power * total[:, :-reach]
