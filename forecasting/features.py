@@ -4,7 +4,7 @@ before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,6 +21,7 @@ from forecasting.volatility import (
     known_moves,
     mean_by_date,
     moves,
+    panel_moves,
     panel_variances,
     trailing_mean,
 )
@@ -249,8 +250,8 @@ def feature_names(inputs: InputConfig) -> tuple[str, ...]:
 
 def features(
     panel: Panel, scales: Sequence[Floats], target: Target, inputs: InputConfig
-) -> tuple[Floats, ...]:
-    """Compute the features of a panel.
+) -> Iterator[Floats]:
+    """Compute the features of a panel, series by series.
 
     Parameters
     ----------
@@ -262,80 +263,52 @@ def features(
     inputs : InputConfig
         Which features are wanted.
 
-    Returns
-    -------
-    tuple of ndarray of float64, shape [T, C], one a series
+    Yields
+    ------
+    ndarray of float64, shape [T, C]
         Columns in the order of :func:`feature_names`; 0 where a series lacks what a feature needs.
         Row t looks at bars up to t only, and at the date of bar t+1. Spikes are held from the bar
         on at which they were over.
     """
-    with np.errstate(
-        divide="ignore", invalid="ignore", over="ignore"
-    ):  # what is not finite becomes 0, or the limit
-        return _features(panel, scales, target, inputs)
-
-
-def _features(
-    panel: Panel, scales: Sequence[Floats], target: Target, inputs: InputConfig
-) -> tuple[Floats, ...]:
-    names, moved = feature_names(inputs), known_moves(panel, target)
-    # One wrong bar must not say what the whole panel did.
-    scaled = [
-        np.clip(m / np.concatenate([s[:1], s[:-1]]), -_LIMIT, _LIMIT)
-        for m, s in zip(moved, scales, strict=True)
-    ]
-    market, spread = mean_by_date(panel, scaled), mean_by_date(panel, [np.abs(s) for s in scaled])
-    ends = np.cumsum([len(s) for s in panel])
-    tables = np.split(np.zeros((ends[-1], len(names))), ends[:-1])
+    names = feature_names(inputs)
+    market = mean_by_date(panel, map(_in_scales, known_moves(panel, target), scales))
+    parts: Iterator[tuple[Any, ...]] = zip(panel, scales, market, strict=True)
     if target == "seasonal":
-        parts = zip(
-            tables,
-            panel,
-            moved,
-            panel_variances(panel, target),
-            scales,
-            market,
-            spread,
-            strict=True,
-        )
-        for table, series, *rest in parts:
-            _fill(table, Bars(series, target, *rest), names)
-        return tuple(tables)
-    for table, series, *shared in zip(tables, panel, scales, market, spread, strict=True):
-        table[:] = as_known(series, lambda item: _table(item, target, names, *shared))  # noqa: B023 - called at once
-    return tuple(tables)
+        others = zip(panel_moves(panel, target), panel_variances(panel, target), strict=True)
+        for (series, scale, means), (move, variance) in zip(parts, others, strict=True):
+            yield _table(Bars(series, target, move, variance, scale, *means.T), names)
+        return
+    for series, *shared in parts:
+        yield as_known(series, lambda item: _plain_table(item, target, names, *shared))  # noqa: B023 - called at once
 
 
-def _table(
-    series: PriceSeries,
-    target: Target,
-    names: Sequence[str],
-    scale: Floats,
-    market: Floats,
-    spread: Floats,
+def _in_scales(move: Floats, scale: Floats) -> Floats:
+    """Return moves in their own scales, and their sizes, [T, 2]; one wrong bar must not say what
+    the whole panel did.
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        scaled = np.clip(move / np.concatenate([scale[:1], scale[:-1]]), -_LIMIT, _LIMIT)
+    return np.stack([scaled, np.abs(scaled)], axis=1)
+
+
+def _plain_table(
+    series: PriceSeries, target: Target, names: Sequence[str], scale: Floats, means: Floats
 ) -> Floats:
-    """Return the features of one series whose moves are those from bar to bar, [T, C]."""
-    table = np.zeros((len(series), len(names)))
-    _fill(
-        table,
-        Bars(
-            series,
-            target,
-            moves(series, target),
-            bar_variance(series, target),
-            scale,
-            market,
-            spread,
-        ),
-        names,
-    )
+    """Return the features of one series whose moves are those from bar to bar, [T, C]; ``means``
+    [T, 2] are those of the panel.
+    """
+    variance = bar_variance(series, target)
+    return _table(Bars(series, target, moves(series, target), variance, scale, *means.T), names)
+
+
+def _table(bars: Bars, names: Sequence[str]) -> Floats:
+    """Return the features of one series, [T, C]; what is not finite becomes 0, or the limit."""
+    table = np.zeros((len(bars.series), len(names)))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        for index, name in enumerate(names):
+            column = FEATURES[name](bars)
+            if column is not None:
+                table[:, index] = np.clip(
+                    np.nan_to_num(column, nan=0.0, posinf=_LIMIT, neginf=-_LIMIT), -_LIMIT, _LIMIT
+                )
     return table
-
-
-def _fill(table: Floats, bars: Bars, names: Sequence[str]) -> None:
-    for index, name in enumerate(names):
-        column = FEATURES[name](bars)
-        if column is not None:
-            table[:, index] = np.clip(
-                np.nan_to_num(column, nan=0.0, posinf=_LIMIT, neginf=-_LIMIT), -_LIMIT, _LIMIT
-            )

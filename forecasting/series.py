@@ -433,6 +433,20 @@ class Panel:
         """Names of the series."""
         return tuple(s.symbol for s in self.series)
 
+    @cached_property
+    def calendar(self) -> tuple[Dates, tuple[Ints, ...]]:
+        """All dates on which a series has a bar, in order, and for each series the places of its
+        bars among them, [T]; series with the same dates share one array.
+        """
+        calendars: dict[tuple[int, bytes], Dates] = {}
+        keys = []
+        for series in self.series:
+            keys.append((len(series), hashlib.sha256(series.ds.view(np.int64)).digest()))
+            calendars.setdefault(keys[-1], series.ds)
+        dates = np.unique(np.concatenate([*calendars.values()]))
+        places = {key: np.searchsorted(dates, ds) for key, ds in calendars.items()}
+        return dates, tuple(places[key] for key in keys)
+
     @classmethod
     def from_frame(cls, frame: Any, options: Any = None) -> Panel:
         """Read all series of a data frame: long (``unique_id, ds, y``), OHLCV, or one column a

@@ -5,7 +5,7 @@ Everything the network learns is measured in these units, so calm and wild times
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, cast
@@ -83,28 +83,28 @@ def path(series: PriceSeries, target: Target) -> Floats:
 
 def moves(series: PriceSeries, target: Target) -> Floats:
     """Return the increments of the path, shape [T]; the first is 0."""
-    return np.diff(path(series, target), prepend=path(series, target)[:1])
+    line = path(series, target)
+    return np.diff(line, prepend=line[:1])
 
 
-def panel_moves(panel: Panel, target: Target) -> tuple[Floats, ...]:
-    """Return the moves of each series, shape [T]: increments, or the one-bar errors of the seasonal
+def panel_moves(panel: Panel, target: Target) -> Iterator[Floats]:
+    """Yield the moves of each series, shape [T]: increments, or the one-bar errors of the seasonal
     forecast.
     """
     if target != "seasonal":
-        return tuple(moves(s, target) for s in panel)
-    text = anchors(panel, 1)
-    return tuple(
-        np.concatenate([[0.0], s.y[1:] - a[:-1, 0]]) for s, a in zip(panel, text, strict=True)
-    )
+        yield from (moves(s, target) for s in panel)
+        return
+    for series, said in zip(panel, anchors(panel, 1), strict=True):
+        yield np.concatenate([[0.0], series.y[1:] - said[:-1, 0]])
 
 
-def known_moves(panel: Panel, target: Target) -> tuple[Floats, ...]:
-    """Return the moves as of :func:`panel_moves` as they were known at each bar, [T] a series:
+def known_moves(panel: Panel, target: Target) -> Iterator[Floats]:
+    """Yield the moves as of :func:`panel_moves` as they were known at each bar, [T] a series:
     spikes that were over by then are clipped.
     """
     if target == "seasonal":
         return panel_moves(panel, target)
-    return tuple(as_known(s, lambda version: moves(version, target)) for s in panel)
+    return (as_known(s, lambda version: moves(version, target)) for s in panel)
 
 
 def panel_variances(panel: Panel, target: Target) -> tuple[Floats, ...]:
@@ -352,11 +352,10 @@ class Har:
         steps = _steps(horizon)
         if target != "seasonal":
             panel = without_spikes(panel, insample)
-        designs = _regressors(panel, target, pooled)
+        width = len(HAR_BARS) + len(_EWMA) + pooled + 1
         if target == "seasonal":
-            return cls(target, _constant(designs[0].shape[1], horizon), pooled, feedback)
-        sums = _normal_equations(panel, insample, target, designs, steps)
-        width = designs[0].shape[1]
+            return cls(target, _constant(width, horizon), pooled, feedback)
+        sums = _normal_equations(panel, insample, target, pooled, steps)
         if sums.count < 250 or not sums.varies:
             law = _constant(width, horizon)
             law[-1] = np.log(np.arange(1, horizon + 1))
@@ -371,26 +370,42 @@ class Har:
 
     def log_scale(
         self, panel: Panel, market: Sequence[Floats] | None = None
-    ) -> tuple[tuple[Floats, ...], Floats]:
-        """Return regressors X of each series, [T, P], and weights W, [P, H]: the log of the scale
-        is X W.
+    ) -> tuple[Iterator[Floats], Floats]:
+        """Return regressors X of each series, [T, P], one after the other, and weights W, [P, H]:
+        the log of the scale is X W.
 
         Row t of X looks at bars up to t of the panel only. ``market`` is :func:`market_variance`
         of a panel that has these series among others; by default that of the panel itself.
         """
-        weights, width = 0.5 * self.coefficients, len(self.coefficients)
-        limited = self.fitted is not None
-        room = limited + bool(self.feedback)
-        designs = _regressors(panel, self.target, self.pooled, room, market)
+        weights = 0.5 * self.coefficients
         if self.fitted is not None:
             weights = np.vstack([weights, np.full((1, weights.shape[1]), 0.5)])
-            for design in designs:
-                design[:, width] = _hold_within(design[:, : width - 1], *self.fitted)
         if not self.feedback:
-            return tuple(designs), weights
+            return self._designs(panel, weights, market), weights
+        feedback = np.full((1, weights.shape[1]), self.feedback)
+        return self._designs(panel, weights, market), np.vstack([weights, feedback])
+
+    def _designs(
+        self, panel: Panel, weights: Floats, market: Sequence[Floats] | None
+    ) -> Iterator[Floats]:
+        """Yield the regressors of each series, [T, P]; the weights are those without feedback."""
+        width = len(self.coefficients)
+        room = (self.fitted is not None) + bool(self.feedback)
+        designs = _regressors(panel, self.target, self.pooled, room, market)
+        if not self.feedback:
+            for design in designs:
+                self._hold(design, width)
+                yield design
+            return
         for move, design in zip(known_moves(panel, self.target), designs, strict=True):
+            self._hold(design, width)
             design[:, -1] = _misses(move, np.exp(design[:, :-1] @ weights[:, 0]))
-        return tuple(designs), np.vstack([weights, np.full((1, weights.shape[1]), self.feedback)])
+            yield design
+
+    def _hold(self, design: Floats, width: int) -> None:
+        """Hold regressors within those that were fitted, and write behind them by how much."""
+        if self.fitted is not None:
+            design[:, width] = _hold_within(design[:, : width - 1], *self.fitted)
 
     def scale(self, panel: Panel, steps: int | None = None) -> tuple[Floats, ...]:
         """Return each series' scale of the next h-bar move seen from bar t, shape [T, H], in
@@ -407,16 +422,9 @@ class Har:
             return self.scale(panel)[index]
         market = None
         if self.pooled:
-            known = _markets.setdefault(panel, {})
-            if self.target not in known:
-                known[self.target] = market_variance(panel, self.target)
-            market = [known[self.target][index]]
+            market = [market_variance(panel, self.target)[index]]
         [design], weights = self.log_scale(Panel((panel[index],)), market)
         return np.asarray(np.exp(design @ weights), np.float64)
-
-
-#: Market variance of panels by the unit of the moves, for as long as the panel lives.
-_markets: WeakKeyDictionary[Panel, dict[Target, list[Floats]]] = WeakKeyDictionary()
 
 
 @dataclass
@@ -451,12 +459,12 @@ class _Sums:
 
 
 def _normal_equations(
-    panel: Panel, insample: Sequence[int], target: Target, designs: Sequence[Floats], steps: Ints
+    panel: Panel, insample: Sequence[int], target: Target, pooled: bool, steps: Ints
 ) -> _Sums:
     """Accumulate the regression of the log variance of the next steps on the first ``insample[s]``
     bars of each series.
     """
-    width = designs[0].shape[1]
+    width = len(HAR_BARS) + len(_EWMA) + pooled + 1
     found = _Sums(
         np.zeros((width, width)),
         np.zeros((width, len(steps))),
@@ -465,6 +473,7 @@ def _normal_equations(
         np.full(width, -np.inf),
     )
     longest = int(steps[-1])
+    designs = _regressors(panel, target, pooled)
     for series, design, known in zip(panel, designs, insample, strict=True):
         check_cancelled()
         total = np.concatenate([[0.0], np.cumsum(bar_variance(series, target)[:known])])
@@ -527,49 +536,61 @@ def _regressors(
     pooled: bool,
     room: int = 0,
     market: Sequence[Floats] | None = None,
-) -> list[Floats]:
-    """Return the regressors of each series, [T, P], with ``room`` more columns behind them; known
+) -> Iterator[Floats]:
+    """Yield the regressors of each series, [T, P], with ``room`` more columns behind them; known
     spikes are clipped. ``market`` as of :meth:`Har.log_scale`.
     """
-    own, ends = len(HAR_BARS) + len(_EWMA), np.cumsum([len(s) for s in panel])
-    # One block for all: many small ones would leave holes where they were.
-    designs = np.split(np.ones((ends[-1], own + pooled + 1 + room)), ends[:-1])
+    own = len(HAR_BARS) + len(_EWMA)
+
+    def design(columns: Floats, market: Floats | None) -> Floats:
+        table = np.ones((len(columns), own + pooled + 1 + room))
+        table[:, :own] = columns
+        if market is not None:
+            table[:, own] = market
+        return table
+
     if target == "seasonal":
         # What past seasons say is of the whole panel.
-        for series, variance, move, design in zip(
-            panel, panel_variances(panel, target), panel_moves(panel, target), designs, strict=True
-        ):
-            design[:, :own] = _own_regressors(variance, move, _floor(series, target))
-    else:
-        for series, design in zip(panel, designs, strict=True):
-            design[:, :own] = as_known(
-                series,
-                lambda item: _own_regressors(
-                    bar_variance(item, target), moves(item, target), _floor(item, target)
-                ),
-            )
-    if pooled:
-        if market is None:
-            market = mean_by_date(panel, [design[:, _WEEK] for design in designs])
-        for design, mean in zip(designs, market, strict=True):
-            design[:, own] = mean
-    return designs
+        parts = zip(panel, panel_variances(panel, target), panel_moves(panel, target), strict=True)
+        columns = [_own_regressors(v, move, _floor(s, target)) for s, v, move in parts]
+        means = (
+            mean_by_date(panel, [c[:, _WEEK] for c in columns]) if pooled else [None] * len(panel)
+        )
+        yield from map(design, columns, means)
+        return
+    if pooled and market is None:
+        market = market_variance(panel, target)
+    for index, series in enumerate(panel):
+        own_columns = as_known(
+            series,
+            lambda item: _own_regressors(
+                bar_variance(item, target), moves(item, target), _floor(item, target)
+            ),
+        )
+        yield design(own_columns, market[index] if pooled and market is not None else None)
+
+
+#: Market variance of panels by the unit of the moves, for as long as the panel lives.
+_markets: WeakKeyDictionary[Panel, dict[Target, list[Floats]]] = WeakKeyDictionary()
 
 
 def market_variance(panel: Panel, target: Target) -> list[Floats]:
     """Return, at each bar of each series, the mean over the panel of the log variance of the last
-    5 bars, [T] a series; element t looks at bars up to its date only.
+    5 bars, [T] a series; element t looks at bars up to its date only. Computed once a panel.
     """
-    return mean_by_date(
-        panel,
-        [
-            as_known(
-                series,
-                lambda item: np.log(trailing_mean(bar_variance(item, target), HAR_BARS[_WEEK])),
-            )
-            for series in panel
-        ],
-    )
+    known = _markets.setdefault(panel, {})
+    if target not in known:
+        known[target] = mean_by_date(
+            panel,
+            (
+                as_known(
+                    series,
+                    lambda item: np.log(trailing_mean(bar_variance(item, target), HAR_BARS[_WEEK])),
+                )
+                for series in panel
+            ),
+        )
+    return known[target]
 
 
 def _own_regressors(variance: Floats, move: Floats, floor: Floats) -> Floats:
@@ -582,12 +603,18 @@ def _own_regressors(variance: Floats, move: Floats, floor: Floats) -> Floats:
     return np.log(np.stack([*means, *(ewma(squared, decay) for decay in _EWMA)], axis=1))
 
 
-def mean_by_date(panel: Panel, columns: Sequence[Floats]) -> list[Floats]:
-    """Return, at each bar, the mean of the columns [T] of all series at the same date, one array
-    [T] a series.
+def mean_by_date(panel: Panel, columns: Iterable[Floats]) -> list[Floats]:
+    """Return, at each bar, the mean of the columns [T, ...] of all series at the same date, one
+    array [T, ...] a series; series with the same dates share one.
     """
-    dates, index = np.unique(np.concatenate([s.ds for s in panel]), return_inverse=True)
-    values = np.concatenate(columns)
-    mean = np.bincount(index, values, len(dates)) / np.bincount(index, minlength=len(dates))
-    ends = np.cumsum([len(s) for s in panel])
-    return [mean[part] for part in np.split(index, ends[:-1])]
+    dates, places = panel.calendar
+    total, count = np.zeros(0), np.zeros(len(dates), np.int64)
+    for place, column in zip(places, columns, strict=True):
+        if not total.size:
+            total = np.zeros((len(dates), *column.shape[1:]))
+        total[place] += column
+        count[place] += 1
+    mean = total / count.reshape(-1, *[1] * (total.ndim - 1))
+    shared = {id(place): place for place in places}
+    means = {key: mean[place] for key, place in shared.items()}
+    return [means[id(place)] for place in places]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -133,7 +133,7 @@ def _fitting(
     The horizon stays where a tenth of the dates hold it, and the lookback where a
     fifth of them do; the parts have their usual shares. What still does not fit is halved.
     """
-    dates: Dates = np.unique(np.concatenate([s.ds for s in panel]))
+    dates: Dates = panel.calendar[0]
     usable = len(dates) if test_start is None else int(np.searchsorted(dates, test_start))
     horizon = min(task.horizon, max(1, usable // 10))
     shortest = min(task.input_size, 2)
@@ -156,7 +156,7 @@ def _split(panel: Panel, task: TaskConfig, test_start: np.datetime64 | None) -> 
     """Split a panel; parameters and errors as of :func:`split_panel`, but the errors carry no
     remedies.
     """
-    dates: Dates = np.unique(np.concatenate([s.ds for s in panel]))
+    dates: Dates = panel.calendar[0]
     horizon = task.horizon
     usable = len(dates) if test_start is None else int(np.searchsorted(dates, test_start))
     test_size = (
@@ -275,14 +275,12 @@ class Scaling:
             that has none.
         """
         fitted = cls._without_features(panel, insample, task, inputs, base)
-        known_rows = np.concatenate(
-            [table[:known] for table, known in zip(fitted.tables(panel), insample, strict=True)]
-        )
-        sd = known_rows.std(axis=0)
+        tables = zip(fitted.tables(panel), insample, strict=True)
+        mean, sd = _moments(table[:known] for table, known in tables)
         covariates = Covariates.fit(panel, insample, inputs) if inputs.exog else None
         return replace(
             fitted,
-            mean=known_rows.mean(axis=0),
+            mean=mean,
             sd=np.where(sd > 1e-8, sd, 1.0),
             covariates=covariates,
         )
@@ -321,14 +319,15 @@ class Scaling:
         draft = replace(
             draft, har=Har.fit(draft.plain(panel), insample, task.horizon, moves, FEEDBACK)
         )
-        scales = draft.log_scale(panel, task.horizon)
         lines, starts = draft.lines(panel), draft.starts(panel, task.horizon)
         least = _FIRST_BELIEVED if base == "smoothed" else 0
         usable = [
             _usable(s, target, moves, known, least)
             for s, known in zip(draft.plain(panel), insample, strict=True)
         ]
-        return replace(draft, quantiles=_baseline_quantiles(panel, usable, scales, lines, starts))
+        scales = draft.log_scale(panel, task.horizon)
+        moved = _standardised(panel, usable, scales, lines, starts, task.horizon)
+        return replace(draft, quantiles=_baseline_quantiles(moved, free_median=starts is not None))
 
     def refit(self, panel: Panel, insample: Sequence[int], task: TaskConfig) -> Scaling:
         """Refit volatility and baseline on more bars; target, season and feature scales stay those
@@ -393,56 +392,48 @@ class Scaling:
             else found
         )
 
-    def log_scale(self, panel: Panel, horizon: int) -> list[tuple[Floats, Floats]]:
-        """Return regressors X [T, P] and weights W [P, H] of each series: the log of the scale
+    def log_scale(self, panel: Panel, horizon: int) -> Iterator[tuple[Floats, Floats]]:
+        """Yield regressors X [T, P] and weights W [P, H] of each series: the log of the scale
         is X W. Row t looks at bars up to t.
         """
         if self.base == "smoothed":
             text = smoothed(panel, horizon, self.target == "log-return")
-            return [
-                (_error_size(line, item)[:, None], np.ones((1, horizon)))
-                for line, item in zip(self.lines(panel), text, strict=True)
-            ]
-        if self.target == "level":
-            spreads = [np.log(_around(s.y, self.lookback)[1])[:, None] for s in self.plain(panel)]
-            return [(spread, np.ones((1, horizon))) for spread in spreads]
-        regressors, weights = self.har.log_scale(self.plain(panel))
-        return [(x, weights) for x in regressors]
+            for line, item in zip(self.lines(panel), text, strict=True):
+                yield _error_size(line, item)[:, None], np.ones((1, horizon))
+        elif self.target == "level":
+            for series in self.plain(panel):
+                spread = np.log(_around(series.y, self.lookback)[1])
+                yield spread[:, None], np.ones((1, horizon))
+        else:
+            regressors, weights = self.har.log_scale(self.plain(panel))
+            for x in regressors:
+                yield x, weights
 
-    def next_scales(self, scales: Sequence[tuple[Floats, Floats]]) -> list[Floats] | None:
-        """Return the volatility of the next bar, [T] a series, from the result of
-        :meth:`log_scale`; None where the scale is no volatility.
-        """
-        if self.base == "smoothed" or self.target == "level":
-            return None
-        return [np.exp(regressors @ weights[:, 0]) for regressors, weights in scales]
+    @property
+    def has_volatility(self) -> bool:
+        """Whether the scale is the volatility of the next bars."""
+        return self.base != "smoothed" and self.target != "level"
 
-    def tables(
-        self, panel: Panel, volatility: Sequence[Floats] | None = None
-    ) -> tuple[Floats, ...]:
-        """Return the unscaled features, [T, C] a series; for the target ``level`` also the distance
+    def tables(self, panel: Panel, volatility: Sequence[Floats] | None = None) -> Iterator[Floats]:
+        """Yield the unscaled features, [T, C] a series; for the target ``level`` also the distance
         of the level from its mean, in standard deviations.
 
         Parameters
         ----------
         panel : Panel
         volatility : sequence of ndarray [T], optional
-            From :meth:`next_scales`; computed where it is not given.
+            Of the next bar of each series; computed where it is not given.
         """
         plain = self.plain(panel)
         if volatility is None:
             volatility = [scale[:, 0] for scale in self.har.scale(plain, steps=1)]
         tables = features(plain, volatility, self.moves_target, self.inputs)
         if self.target != "level":
-            return tables
-        around = [_around(s.y, self.lookback) for s in plain]
-        indices = [
-            np.clip((s.y - mean) / spread, -8, 8)
-            for s, (mean, spread) in zip(plain, around, strict=True)
-        ]
-        return tuple(
-            np.column_stack([table, index]) for table, index in zip(tables, indices, strict=True)
-        )
+            yield from tables
+            return
+        for series, table in zip(plain, tables, strict=True):
+            mean, spread = _around(series.y, self.lookback)
+            yield np.column_stack([table, np.clip((series.y - mean) / spread, -8, 8)])
 
     def baseline(self, levels: Floats) -> Floats:
         """Return baseline quantiles of the scaled move at any levels, shape [H, Q]: linear between
@@ -615,13 +606,64 @@ def _normal(levels: Floats) -> Floats:
     return np.asarray(ndtri(levels), np.float64)
 
 
-def _baseline_quantiles(
+def _moments(tables: Iterable[Floats]) -> tuple[Floats, Floats]:
+    """Return mean and standard deviation [C] of the rows of some tables [T, C], which are never in
+    memory together.
+    """
+    count, about, total, squares = 0, np.zeros(0), np.zeros(0), np.zeros(0)
+    for table in tables:
+        if not len(table):
+            continue
+        if not count:
+            about, total, squares = table.mean(axis=0), *np.zeros((2, table.shape[1]))
+        away = table - about
+        count += len(table)
+        total += away.sum(axis=0)
+        squares += (away**2).sum(axis=0)
+    mean = total / count
+    return about + mean, np.sqrt(np.maximum(squares / count - mean**2, 0.0))
+
+
+def _standardised(
     panel: Panel,
     usable: Sequence[Ints],
-    scales: Sequence[tuple[Floats, Floats]],
+    scales: Iterable[tuple[Floats, Floats]],
     lines: Sequence[Floats],
     starts: Sequence[Floats] | None,
-) -> Floats:
+    horizon: int,
+) -> list[tuple[Floats, Ints]]:
+    """Return for each step the known moves [N] of all series divided by their scale, and the number
+    of the date from which each is seen.
+
+    Parameters
+    ----------
+    panel : Panel
+    usable : sequence of ndarray [N]
+        How far ahead moves from each in-sample bar of each series may be looked at, as of
+        :func:`_usable`.
+    scales : iterable of (ndarray [T, P], ndarray [P, H])
+        Log scale of each series, as of :meth:`Scaling.log_scale`.
+    lines : sequence of ndarray [T]
+        What is forecast.
+    starts : sequence of ndarray [T, H], optional
+        From where moves are measured; None is the last bar.
+    horizon : int
+    """
+    found: list[list[tuple[Floats, Ints]]] = [[] for _ in range(horizon)]
+    parts = zip(panel.calendar[1], scales, lines, usable, strict=True)
+    for index, (day, (x, weights), line, ahead) in enumerate(parts):
+        for h in range(1, horizon + 1):
+            bars = np.flatnonzero(ahead >= h)
+            start = starts[index][bars, h - 1] if starts else line[bars]
+            moved = (line[bars + h] - start) / np.exp(x[bars] @ weights[:, h - 1])
+            found[h - 1].append((moved, day[bars].astype(np.int32)))
+    return [
+        (np.concatenate([z for z, _ in step]), np.concatenate([dates for _, dates in step]))
+        for step in found
+    ]
+
+
+def _baseline_quantiles(moved: Sequence[tuple[Floats, Ints]], *, free_median: bool) -> Floats:
     """Return quantiles [H, K] of the known moves divided by their scale.
 
     Filtered historical simulation (Barone-Adesi, Giannopoulos and Vosper 1999). Drift and skew are
@@ -632,30 +674,15 @@ def _baseline_quantiles(
 
     Parameters
     ----------
-    panel : Panel
-    usable : sequence of ndarray [N]
-        How far ahead moves from each in-sample bar of each series may be looked at, as of
-        :func:`_usable`.
-    scales : sequence of (ndarray [T, P], ndarray [P, H])
-        Log scale of each series, as of :meth:`Scaling.log_scale`.
-    lines : sequence of ndarray [T]
-        What is forecast.
-    starts : sequence of ndarray [T, H], optional
-        From where moves are measured; None is the last bar. The median is then held close to no
-        change.
+    moved : sequence of (ndarray [N], ndarray [N])
+        Of each step, as of :func:`_standardised`.
+    free_median : bool
+        Whether the median is free to be away from no change, as moves are not measured from the
+        last bar.
     """
-    normal, horizon = _normal(LEVELS), scales[0][1].shape[1]
-    out, days = np.empty((horizon, len(LEVELS))), _days(panel)
-    for h in range(1, horizon + 1):
-        pieces, when = [], []
-        for index, (day, (x, weights), line, ahead) in enumerate(
-            zip(days, scales, lines, usable, strict=True)
-        ):
-            bars = np.flatnonzero(ahead >= h)
-            start = starts[index][bars, h - 1] if starts else line[bars]
-            pieces.append((line[bars + h] - start) / np.exp(x[bars] @ weights[:, h - 1]))
-            when.append(day[bars])
-        z, dates = np.concatenate(pieces), np.concatenate(when)
+    normal = _normal(LEVELS)
+    out = np.empty((len(moved), len(LEVELS)))
+    for h, (z, dates) in enumerate(moved, start=1):
         if not z.any():
             # It never moved: what it does once it does is not known, and taken as usual.
             out[h - 1] = normal
@@ -667,7 +694,7 @@ def _baseline_quantiles(
         weight = worth / (worth + 30.0)
         body = weight * np.quantile(z, LEVELS) + (1 - weight) * z.std() * normal
         body -= np.interp(MEAN_LEVELS, LEVELS, body).mean()
-        most = np.inf if starts else _MOST_SKEW * z.std()
+        most = np.inf if free_median else _MOST_SKEW * z.std()
         drift = _shrunk(float(z.mean()), z, dates, independent)
         out[h - 1] = drift + _without_luck(body, z, dates, independent, most)
     return np.maximum.accumulate(smoothed_steps(out), axis=1)
@@ -746,12 +773,6 @@ def _by_date(values: Floats, dates: Ints) -> Floats:
     return np.asarray(np.bincount(dates, values)[there] / count[there], np.float64)
 
 
-def _days(panel: Panel) -> list[Ints]:
-    """Return the number of each bar's date among all dates of the panel, [T] a series."""
-    _, index = np.unique(np.concatenate([s.ds for s in panel]), return_inverse=True)
-    return np.split(index, np.cumsum([len(s) for s in panel])[:-1])
-
-
 class CovariateBatch(NamedTuple):
     """Exogenous inputs of B forecasts.
 
@@ -797,15 +818,9 @@ class Windows:
             ).to(device)
 
         self.device, self.panel, self.scaling = device, panel, scaling
-        scales = scaling.log_scale(panel, task.horizon)
-        volatility = scaling.next_scales(scales)
-        self.regressors, self.weights = (
-            tensor([regressors for regressors, _ in scales]),
-            tensor([scales[0][1]]),
-        )
-        del scales
+        volatility = self._add_regressors()
         self.table = torch.as_tensor(self._scaled(volatility)).to(device)
-        self.move = tensor(panel_moves(scaling.plain(panel), scaling.moves_target))
+        self.move = tensor(list(panel_moves(scaling.plain(panel), scaling.moves_target)))
         self._check_finite()
         self.anchors = scaling.starts(panel, task.horizon)
         if self.anchors is not None:
@@ -822,6 +837,25 @@ class Windows:
         self._ahead = torch.arange(1, task.horizon + 1, device=device)
         if scaling.covariates is not None:
             self._add_covariates(scaling.covariates)
+
+    def _add_regressors(self) -> list[Floats] | None:
+        """Write what the scales are computed from series by series, and return the volatility of
+        the next bar, [T] a series; None where the scale is no volatility.
+        """
+        scaling, rows = self.scaling, int(self.starts[-1])
+        volatility: list[Floats] = []
+        table, weights = np.empty((rows, 0), np.float32), np.empty((0, 0))
+        for start, (x, weights) in zip(
+            self.starts, scaling.log_scale(self.panel, self.horizon), strict=False
+        ):
+            if not table.size:
+                table = np.empty((rows, x.shape[1]), np.float32)
+            table[start : start + len(x)] = x
+            if scaling.has_volatility:
+                volatility.append(np.exp(x @ weights[:, 0]))
+        self.regressors = torch.as_tensor(table).to(self.device)
+        self.weights = torch.as_tensor(weights.astype(np.float32)).to(self.device)
+        return volatility or None
 
     def _overlapping(self, table: Tensor) -> Tensor:
         """Return the windows of a table as a strided view: window k begins at row k and shares its

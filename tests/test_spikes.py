@@ -181,8 +181,10 @@ def test_inputs_and_scales_do_not_know_it_either() -> None:
         for panel in (Panel((series(y),)), Panel((series(y[:bars]),))):
             har = Har.fit(panel, [250], 3)
             scales = har.scale(panel)
-            table = features(panel, [scale[:, 0] for scale in scales], "log-return", InputConfig())
-            found.append(np.concatenate([table[0], scales[0]], axis=1)[bars - 1])
+            [table] = features(
+                panel, [scale[:, 0] for scale in scales], "log-return", InputConfig()
+            )
+            found.append(np.concatenate([table, scales[0]], axis=1)[bars - 1])
         np.testing.assert_allclose(found[0], found[1], rtol=1e-9, atol=1e-12)
 
 
@@ -242,7 +244,9 @@ def test_one_wrong_series_leaves_the_panel_as_it_was() -> None:
         Panel((*others, series(y, "X"))) for y in (walk(500, 9), changed(walk(500, 9), [300], 0.01))
     ]
     tables = [
-        Scaling.fit(p, bars_before(p, p[0].ds[400]), RunConfig().task, InputConfig()).tables(p)[0]
+        next(
+            Scaling.fit(p, bars_before(p, p[0].ds[400]), RunConfig().task, InputConfig()).tables(p)
+        )
         for p in panels
     ]
     calm = np.r_[50:299, 302:500]
