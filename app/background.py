@@ -16,10 +16,9 @@ from itertools import islice
 
 from PySide6.QtCore import QDeadlineTimer, QMetaMethod, QObject, QThread, Signal
 
-from app.heap import trim_heap
 from forecasting.errors import CandlecastError, Remedy
 from forecasting.events import CellStates, Event, GradientByLag, Progress
-from forecasting.memory import HINT, is_out_of_memory
+from forecasting.memory import HINT, is_out_of_memory, trim_heap
 
 #: What a worker runs: called in the worker's thread with ``should_stop``, it returns the events of
 #: the job, a generator whose return value is the result.

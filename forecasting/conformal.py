@@ -682,9 +682,9 @@ def _in_time(scored: Scored, known: npt.NDArray[np.bool_]) -> Iterator[_News]:
     first = np.append(first, scored.cutoff.size)
     coming, ready = [], []
     oldest = first[:-1].copy()
-    for h in range(known.shape[1]):
-        rows = np.flatnonzero(known[:, h])
-        ds = scored.ds[rows, h]
+    for step in range(known.shape[1]):
+        rows = np.flatnonzero(known[:, step])
+        ds = scored.ds[rows, step]
         if not (ds[1:] >= ds[:-1]).all():
             order = np.argsort(ds, kind="stable")
             rows, ds = rows[order], ds[order]

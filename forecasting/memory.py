@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from forecasting.errors import CandlecastError
@@ -102,6 +103,26 @@ def _left_in_group() -> list[int]:
     except (OSError, ValueError):
         return []
     return [limit - taken]
+
+
+def trim_heap() -> None:
+    """Give memory that was freed back to the system, where libraries keep it; a few milliseconds,
+    for a worker's thread.
+    """
+    if arrow := sys.modules.get("pyarrow"):
+        arrow.default_memory_pool().release_unused()
+    if trim := c_function("malloc_trim"):
+        trim(0)
+
+
+def c_function(name: str) -> Callable[..., int] | None:
+    """Return a function of the C library; None where the system or its library has none."""
+    if sys.platform != "linux":
+        return None
+    import ctypes
+
+    found: Callable[..., int] | None = getattr(ctypes.CDLL(None), name, None)
+    return found
 
 
 def resident_bytes() -> int:

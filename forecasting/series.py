@@ -441,7 +441,7 @@ class Panel:
         calendars: dict[tuple[int, bytes], Dates] = {}
         keys = []
         for series in self.series:
-            keys.append((len(series), hashlib.sha256(series.ds.view(np.int64)).digest()))
+            keys.append((len(series), hashlib.sha256(series.ds.tobytes()).digest()))
             calendars.setdefault(keys[-1], series.ds)
         dates = np.unique(np.concatenate([*calendars.values()]))
         places = {key: np.searchsorted(dates, ds) for key, ds in calendars.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import replace
@@ -270,7 +271,7 @@ def _thinned(panel: Panel, split: Split, horizon: int) -> Origins:
     """
     from forecasting.backtest import every
 
-    step = max(1, len(split.test) * horizon // _MOST_JUDGED)
+    step = math.ceil(len(split.test) * horizon / _MOST_JUDGED)
     return every(panel, split.test, step)
 
 

@@ -32,6 +32,7 @@ from forecasting.events import (
     StepNorms,
     TrainingPaused,
 )
+from forecasting.memory import trim_heap
 from forecasting.models import Ensemble
 from forecasting.series import Floats, Ints, Origins, Panel
 from forecasting.spikes import without_spikes
@@ -84,6 +85,8 @@ _LOOK_EVERY = 32
 #: A validation loss of so many times the baseline's is a training that has lost its way; the share
 #: of the learning rate with which it goes on from its best weights, and how often that is tried.
 _LOST, _LR_SCALE_STEP, _MOST_ROLLBACKS = 1.5, 0.25, 10
+#: Bytes of a table of features from which memory of a training is given back to the system at once.
+_LARGE = 64 * 2**20
 #: More steps than any training takes.
 _MOST_COUNTED = 2**48
 
@@ -156,7 +159,10 @@ def fit_on(
                 trained = event
             else:
                 yield event
+    large = windows.table.nbytes > _LARGE
     del trainer, provisional, windows  # what follows needs their memory
+    if large:
+        trim_heap()
     fresh = scaling.refit(panel, bars_before(panel, split.test_start), config.task)
     return Fitted(replace(trained, scaling=fresh), history, stopped)
 

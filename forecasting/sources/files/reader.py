@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from forecasting.errors import SourceError
+from forecasting.memory import trim_heap
 from forecasting.series import ExogColumn, Finding, PriceSeries, Provenance
 from forecasting.sources.files.arrow_tables import read_arrow
 from forecasting.sources.files.assign_columns import Roles, assign_dates, assign_roles
@@ -40,6 +41,8 @@ from forecasting.sources.options import AS_FOUND, ReadOptions
 from forecasting.sources.quality import shown
 
 _PREVIEW = 20
+#: Bytes of bars from which memory that reading needed is given back at once.
+_LARGE = 64 * 2**20
 #: Most tables of one file that are tried.
 _MOST_TABLES = 50
 #: What finds the roles of columns in a sample of the rows.
@@ -84,7 +87,10 @@ def read(path: str | Path, options: ReadOptions | None = None) -> tuple[PriceSer
     """
     options = options or AS_FOUND
     with _naming(Path(path)):
-        return _series(_understand(Path(path), options), options)
+        found = _series(_understand(Path(path), options), options)
+    if sum(series.values.nbytes for series in found) > _LARGE:
+        trim_heap()  # reading took a few times as much
+    return found
 
 
 def read_table(
