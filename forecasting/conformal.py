@@ -247,8 +247,8 @@ class Aci(Calibration):
             rank = np.empty_like(order)
             rank[order] = np.arange(order.size)
             seen, rows = seen.take(order), rank[rows]
-        wanted, places = np.unique(rows, return_inverse=True)
-        fast, slow = self._tracked(seen, knots, wanted)
+        asked, index = np.unique(rows, return_inverse=True)
+        fast, slow = self._tracked(seen, knots, asked)
         widening = np.moveaxis(
             fast[:, :, None] + slow, 1, 0
         )  # neighbouring steps learn from nearly the same bars
@@ -256,11 +256,11 @@ class Aci(Calibration):
             knots * np.exp(np.moveaxis(smoothed_steps(widening), 0, 1)), axis=2
         )
         stated = _normal_scores(np.asarray(seen.quantiles))
-        return lambda part: np.sign(stated) * _stretched(np.abs(stated), knots, reach[places[part]])
+        return lambda part: np.sign(stated) * _stretched(np.abs(stated), knots, reach[index[part]])
 
-    def _tracked(self, scored: Scored, knots: Floats, wanted: Ints) -> tuple[Floats, Floats]:
+    def _tracked(self, scored: Scored, knots: Floats, asked: Ints) -> tuple[Floats, Floats]:
         """Return both layers of the adaptation, in log width, as they stood at the cutoffs of some
-        forecasts ``wanted`` [n], in ascending order: [n, H] and [n, H, K].
+        forecasts ``asked`` [n], in ascending order: [n, H] and [n, H, K].
 
         Forecasts are in the order of their cutoffs; the layers of each are held until all its
         outcomes are known.
@@ -276,7 +276,7 @@ class Aci(Calibration):
             _Noise(steps.size, np.array([1 / 12])),
             _Noise(steps.size, alpha * (1 - alpha)),
         )
-        found = _Layers.zeros(wanted.size, steps.size, count)
+        found = _Layers.zeros(asked.size, steps.size, count)
         for news in _in_time(scored, np.isfinite(scored.z)):
             check_cancelled()
             n, h, here = news.n, news.h, series[news.first : news.end]
@@ -312,8 +312,8 @@ class Aci(Calibration):
                 ),
             )
             held.put(slice(news.first - oldest, None), now)
-            mine = slice(*np.searchsorted(wanted, (news.first, news.end)))
-            found.put(mine, now.take(wanted[mine] - news.first))
+            mine = slice(*np.searchsorted(asked, (news.first, news.end)))
+            found.put(mine, now.take(asked[mine] - news.first))
         return found.fast, found.slow
 
     def _rate(self, seen: Floats) -> Floats:
@@ -549,11 +549,11 @@ class _Past:
         """
         bars = max(len(series) for series in self.panel)
         keys = self.origins.series * bars + self.origins.bar
-        wanted = origins.series * bars + origins.bar
+        asked = origins.series * bars + origins.bar
         order = np.argsort(keys)
-        places = np.searchsorted(keys[order], wanted)
-        rows = order[np.minimum(places, keys.size - 1)] if keys.size else places
-        if keys.size and (keys[rows] == wanted).all():
+        found = np.searchsorted(keys[order], asked)
+        rows = order[np.minimum(found, keys.size - 1)] if keys.size else found
+        if keys.size and (keys[rows] == asked).all():
             return self.scored, rows
         unknown = Scored(
             origins.series,

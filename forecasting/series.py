@@ -444,8 +444,8 @@ class Panel:
             keys.append((len(series), hashlib.sha256(series.ds.tobytes()).digest()))
             calendars.setdefault(keys[-1], series.ds)
         dates = np.unique(np.concatenate([*calendars.values()]))
-        places = {key: np.searchsorted(dates, ds) for key, ds in calendars.items()}
-        return dates, tuple(places[key] for key in keys)
+        indices = {key: np.searchsorted(dates, ds) for key, ds in calendars.items()}
+        return dates, tuple(indices[key] for key in keys)
 
     @classmethod
     def from_frame(cls, frame: Any, options: Any = None) -> Panel:
@@ -516,8 +516,8 @@ class Origins:
     def cutoffs(self, panel: Panel) -> Dates:
         """Return the date of the last bar that each origin may see, shape [N]."""
         dates = np.empty(len(self), "datetime64[us]")
-        for index, places, bars in self.by_series():
-            dates[places] = panel[index].ds[bars]
+        for index, rows, bars in self.by_series():
+            dates[rows] = panel[index].ds[bars]
         return dates
 
     @classmethod

@@ -94,8 +94,8 @@ def panel_moves(panel: Panel, target: Target) -> Iterator[Floats]:
     if target != "seasonal":
         yield from (moves(s, target) for s in panel)
         return
-    for series, said in zip(panel, anchors(panel, 1), strict=True):
-        yield np.concatenate([[0.0], series.y[1:] - said[:-1, 0]])
+    for series, anchor in zip(panel, anchors(panel, 1), strict=True):
+        yield np.concatenate([[0.0], series.y[1:] - anchor[:-1, 0]])
 
 
 def known_moves(panel: Panel, target: Target) -> Iterator[Floats]:
@@ -607,14 +607,14 @@ def mean_by_date(panel: Panel, columns: Iterable[Floats]) -> list[Floats]:
     """Return, at each bar, the mean of the columns [T, ...] of all series at the same date, one
     array [T, ...] a series; series with the same dates share one.
     """
-    dates, places = panel.calendar
+    dates, indices = panel.calendar
     total, count = np.zeros(0), np.zeros(len(dates), np.int64)
-    for place, column in zip(places, columns, strict=True):
+    for index, column in zip(indices, columns, strict=True):
         if not total.size:
             total = np.zeros((len(dates), *column.shape[1:]))
-        total[place] += column
-        count[place] += 1
+        total[index] += column
+        count[index] += 1
     mean = total / count.reshape(-1, *[1] * (total.ndim - 1))
-    shared = {id(place): place for place in places}
-    means = {key: mean[place] for key, place in shared.items()}
-    return [means[id(place)] for place in places]
+    shared = {id(index): index for index in indices}
+    means = {key: mean[index] for key, index in shared.items()}
+    return [means[id(index)] for index in indices]
