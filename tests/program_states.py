@@ -38,10 +38,10 @@ ENDLESS = TINY.changed(epochs=100_000, patience=100_000)
 _SLOW = {
     "loading": ("forecasting.jobs.loading", "_series_of"),
     "first batch": ("forecasting.training.trainer", "Trainer.step"),
-    "validating": ("forecasting.training.trainer", "Trainer.validate"),
+    "validating": ("forecasting.training.trainer", "Trainer.val_losses"),
     "finishing": ("forecasting.verdict", "judge"),
     "preparing": ("forecasting.jobs.engine", "versions"),
-    "backtesting": ("forecasting.training.trainer", "Trainer.validate"),
+    "backtesting": ("forecasting.training.trainer", "Trainer.val_losses"),
 }
 _LONGER_S = 0.1
 

@@ -226,7 +226,9 @@ def test_a_training_that_is_made_longer_has_all_its_patience_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses = itertools.chain([1.0, 0.5], itertools.repeat(0.9))
-    monkeypatch.setattr(loop.Trainer, "validate", lambda _run: next(losses))
+    monkeypatch.setattr(
+        loop.Trainer, "val_losses", lambda run, **_: torch.full((len(run.val_rows),), next(losses))
+    )
     panel, file, cut = Panel((walk(),)), tmp_path / "kept.training", tmp_path / "cut.training"
     _, first = fitted(quick(epochs=10, patience=3), panel, keep=file)
     assert (first.stopped, first.history[-1].epoch) == ("early", 4), (

@@ -34,6 +34,7 @@ def outcomes_of(
     horizon: int,
     quantiles: tuple[float, ...],
     point: Point = "median",
+    beside: Outcomes | None = None,
 ) -> Outcomes:
     """Forecast from each origin and put what happened beside it.
 
@@ -49,6 +50,8 @@ def outcomes_of(
     quantiles : tuple of float, length Q
     point : str
         ``mean`` forecasts the mean too, for point metrics to judge.
+    beside : Outcomes, optional
+        Those of another model from the same origins: what happened is shared with them.
 
     Returns
     -------
@@ -66,39 +69,43 @@ def outcomes_of(
     means = (
         [mean_of(predictor, panel, piece) for piece in pieces] if point == "mean" else [np.empty(0)]
     )
+    return replace(
+        beside or _happened(panel, origins, horizon),
+        model=predictor.name,
+        quantiles=quantiles,
+        values=parts[0] if len(parts) == 1 else np.concatenate(parts),
+        mean=np.concatenate(means),
+    )
+
+
+def _happened(panel: Panel, origins: Origins, horizon: int) -> Outcomes:
+    """Return what happened after each origin, beside no forecast."""
     ahead = np.arange(1, horizon + 1)
     n = len(origins)
-    cutoff, ds = np.empty(n, "datetime64[us]"), np.empty((n, horizon), "datetime64[us]")
-    y0, y, scale, rms_scale = (
-        np.empty(n),
-        np.empty((n, horizon)),
-        np.full(n, np.nan),
-        np.full(n, np.nan),
-    )
+    ds, y0, y = np.empty((n, horizon), "datetime64[us]"), np.empty(n), np.empty((n, horizon))
+    scale, rms_scale = np.full(n, np.nan), np.full(n, np.nan)
     for index, mine, bars in origins.by_series():
         check_cancelled()
         series = panel[index]
         due = bars[:, None] + ahead
-        cutoff[mine], y0[mine], ds[mine] = series.ds[bars], series.y[bars], series.ds[due]
+        y0[mine], ds[mine] = series.y[bars], series.ds[due]
         wrong = impossible_bars(series)
         y[mine] = np.where(wrong[bars][:, None] | wrong[due], np.nan, series.y[due])
         [held] = without_spikes(Panel((series,)), [int(bars[0]) + 1])
         changes = np.diff(held.y[: bars[0] + 1])
         if len(changes):
             scale[mine], rms_scale[mine] = np.abs(changes).mean(), np.sqrt((changes**2).mean())
-    symbol = np.array(panel.symbols)[origins.series]
     return Outcomes(
-        predictor.name,
-        symbol,
-        cutoff,
+        "",
+        np.array(panel.symbols)[origins.series],
+        origins.cutoffs(panel),
         ds,
         y0,
         y,
-        quantiles,
-        parts[0] if len(parts) == 1 else np.concatenate(parts),
+        (),
+        np.empty((n, horizon, 0)),
         scale,
         rms_scale,
-        np.concatenate(means),
     )
 
 
@@ -139,7 +146,8 @@ def unaided(
     with_inputs = forecaster.covariates is not None and forecaster.covariate_shrinkage > 0
 
     def judged(bare: Predictor) -> Outcomes:
-        return outcomes_of(bare, shared.panel, origins, aided.horizon, aided.quantiles, point)
+        task = (aided.horizon, aided.quantiles, point)
+        return outcomes_of(bare, shared.panel, origins, *task, beside=aided)
 
     try:
         with cancellable(should_stop, grace_s):
@@ -211,19 +219,18 @@ def compared(
         Names of baselines that were not judged.
     """
     judged: list[Predictor] = []
+    task = (horizon, quantiles, point)
     with cancellable(should_stop, grace_s):
         check_cancelled()  # the time that the network takes counts, too
         with cancellable(_never) if whole else nullcontext():
-            outcomes = {
-                network.name: outcomes_of(network, panel, origins, horizon, quantiles, point)
-            }
+            outcomes = {network.name: outcomes_of(network, panel, origins, *task)}
         for index, name in enumerate(names):
             try:
                 with cancellable(_never) if whole and not index else nullcontext():
                     check_cancelled()
                     (rival,) = fit_baselines(panel, insample, horizon, [name])
                     outcomes[rival.name] = outcomes_of(
-                        rival, panel, origins, horizon, quantiles, point
+                        rival, panel, origins, *task, beside=outcomes[network.name]
                     )
             except CancelledWorkError:
                 if not judged:
@@ -334,6 +341,8 @@ def joined(outcomes: Sequence[Mapping[str, Outcomes]]) -> dict[str, Outcomes]:
 
 def _concatenate(parts: Sequence[Outcomes]) -> Outcomes:
     first = parts[0]
+    if len(parts) == 1:
+        return first
     return Outcomes(
         first.model,
         np.concatenate([p.symbol for p in parts]),
