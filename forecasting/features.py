@@ -271,23 +271,35 @@ def features(
         on at which they were over.
     """
     names = feature_names(inputs)
-    market = mean_by_date(panel, map(_in_scales, known_moves(panel, target), scales))
-    parts: Iterator[tuple[Any, ...]] = zip(panel, scales, market, strict=True)
+    with _ignored():
+        market = mean_by_date(panel, map(_in_scales, known_moves(panel, target), scales))
     if target == "seasonal":
-        others = zip(panel_moves(panel, target), panel_variances(panel, target), strict=True)
-        for (series, scale, means), (move, variance) in zip(parts, others, strict=True):
-            yield _table(Bars(series, target, move, variance, scale, *means.T), names)
+        with _ignored():
+            moved, variances = list(panel_moves(panel, target)), panel_variances(panel, target)
+        seasonal = zip(panel, moved, variances, scales, market, strict=True)
+        for series, move, variance, scale, means in seasonal:
+            with _ignored():
+                table = _table(Bars(series, target, move, variance, scale, *means.T), names)
+            yield table
         return
-    for series, *shared in parts:
-        yield as_known(series, lambda item: _plain_table(item, target, names, *shared))  # noqa: B023 - called at once
+    for series, *shared in zip(panel, scales, market, strict=True):
+        with _ignored():
+            table = as_known(series, lambda item: _plain_table(item, target, names, *shared))  # noqa: B023 - called at once
+        yield table
+
+
+def _ignored() -> np.errstate:
+    """Return a context in which nothing is told of what is not finite: it becomes 0, or the
+    limit.
+    """
+    return np.errstate(divide="ignore", invalid="ignore", over="ignore")
 
 
 def _in_scales(move: Floats, scale: Floats) -> Floats:
     """Return moves in their own scales, and their sizes, [T, 2]; one wrong bar must not say what
     the whole panel did.
     """
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        scaled = np.clip(move / np.concatenate([scale[:1], scale[:-1]]), -_LIMIT, _LIMIT)
+    scaled = np.clip(move / np.concatenate([scale[:1], scale[:-1]]), -_LIMIT, _LIMIT)
     return np.stack([scaled, np.abs(scaled)], axis=1)
 
 
@@ -302,13 +314,12 @@ def _plain_table(
 
 
 def _table(bars: Bars, names: Sequence[str]) -> Floats:
-    """Return the features of one series, [T, C]; what is not finite becomes 0, or the limit."""
+    """Return the features of one series, [T, C]."""
     table = np.zeros((len(bars.series), len(names)))
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for index, name in enumerate(names):
-            column = FEATURES[name](bars)
-            if column is not None:
-                table[:, index] = np.clip(
-                    np.nan_to_num(column, nan=0.0, posinf=_LIMIT, neginf=-_LIMIT), -_LIMIT, _LIMIT
-                )
+    for index, name in enumerate(names):
+        column = FEATURES[name](bars)
+        if column is not None:
+            table[:, index] = np.clip(
+                np.nan_to_num(column, nan=0.0, posinf=_LIMIT, neginf=-_LIMIT), -_LIMIT, _LIMIT
+            )
     return table

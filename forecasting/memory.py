@@ -57,6 +57,31 @@ def check_memory() -> None:
         )
 
 
+def check_room(needed: float, what: str, hint: str) -> None:
+    """Refuse work that needs more memory than is free.
+
+    Parameters
+    ----------
+    needed : float
+        Bytes.
+    what : str
+        What needs them: the beginning of a sentence.
+    hint : str
+        What to do instead.
+
+    Raises
+    ------
+    TooLittleMemoryError
+        Names what is needed and what is free.
+    """
+    free = available_bytes()
+    if needed > free:
+        raise TooLittleMemoryError(
+            f"{what} about {needed / 1e6:,.0f} MB of memory, and {free / 1e6:,.0f} MB are free.",
+            hint,
+        )
+
+
 def _taken() -> int:
     """Return the address space of this process in bytes, 0 where the system does not tell."""
     try:

@@ -7,7 +7,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+
+from forecasting import jobs
+from forecasting.config import RunConfig
+from forecasting.series import Panel, PriceSeries
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="limits of address space are those of POSIX"
@@ -38,3 +43,18 @@ def test_jobs_that_need_the_engine_are_refused_where_it_has_no_room() -> None:
     for line in lines:
         assert "1,600 MB of address space" in line
         assert "ulimit -v" in line
+
+
+def test_a_backtest_whose_forecasts_do_not_fit_is_refused_before_it_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from forecasting import memory
+
+    monkeypatch.setattr(memory, "available_bytes", lambda: 1_000_000)
+    ds = np.datetime64("2020-01-01", "us") + np.arange(400) * np.timedelta64(1, "D")
+    y = 100 + np.random.default_rng(0).normal(size=400).cumsum()
+    panel = Panel((PriceSeries("A", ds, ("close",), y[:, None]),))
+    config = RunConfig().changed(input_size=20, horizon=5, test_size=60)
+    levels = tuple(k / 1000 for k in range(1, 1000))
+    with pytest.raises(memory.TooLittleMemoryError, match=r"999 quantiles.* 1 MB are free"):
+        list(jobs.backtest(panel, config, quantiles=levels))

@@ -16,7 +16,7 @@ from forecasting.events import AuditFinished, BacktestFinished, Event, Notice, P
 from forecasting.jobs.engine import run_versions
 from forecasting.jobs.job import Job, never
 from forecasting.jobs.preparing import prepared
-from forecasting.memory import check_memory
+from forecasting.memory import check_memory, check_room
 from forecasting.series import Outcomes, Panel
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def backtest(
         chosen_baselines(panel, config.task.baselines),
     )
     yield from map(Notice, introduce(work.baselines, config.task.horizon))
+    _check_room(work)
     with make_executor(work, workers, cluster, executor) or nullcontext() as crew:
         from forecasting.backtest import walk_forward  # imports torch, as other processes do by now
         from forecasting.estimate import plan_of
@@ -102,6 +103,27 @@ def backtest(
         runs = yield from walk_forward(work, should_stop, crew, resume, spread=workers == 0)
     if runs:
         yield from _backtested(work, runs, quantiles, time.perf_counter() - started, short)
+
+
+def _check_room(work: Work) -> None:
+    """Refuse a test whose forecasts do not fit into memory, before the first training.
+
+    Raises
+    ------
+    TooLittleMemoryError
+    """
+    from forecasting.backtest import folds_of
+
+    folds = folds_of(work)
+    forecasts = sum(len(fold.origins) for fold in folds) * work.config.task.horizon
+    models = len(work.baselines) + 2  # the network, and its forecast without it
+    copies = 2 if len(folds) > 1 else 1  # those of the folds, and all of them together
+    check_room(
+        8.0 * forecasts * len(work.quantiles) * models * copies,
+        f"{forecasts * models:,} forecasts of {len(work.quantiles)} quantiles take",
+        "Forecast from fewer dates (--step-size), fewer quantiles or fewer series, or beside fewer "
+        "baselines.",
+    )
 
 
 def _levels(*quantiles: float) -> tuple[float, ...]:
