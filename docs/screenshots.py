@@ -1,7 +1,7 @@
 """Make the pictures of the documents: drives the real window on a sample, without a display.
 
 Run it from the top of a checkout: ``python docs/screenshots.py [FOLDER [documents] [networks]
-[judge] [gallery] [inputs]]`` (``docs/images`` and all by default).
+[judge] [gallery] [inputs] [search]]`` (``docs/images`` and all by default).
 """
 
 from __future__ import annotations
@@ -400,6 +400,65 @@ def inputs_in(name: str, path: str, folder: Path) -> None:
     closed(bench)
 
 
+def planted_file(folder: Path) -> str:
+    """Write a made series whose next return is higher after a large move of either sign five bars
+    ago, and lower after a small one.
+    """
+    random, n = np.random.default_rng(1), 1200
+    returns = 0.01 * random.normal(size=n)
+    for bar in range(5, n):
+        returns[bar] += 0.012 if abs(returns[bar - 5]) > 0.009 else -0.012
+    days = np.busday_offset("2020-01-01", np.arange(n), roll="forward")
+    values = 100 * np.exp(np.cumsum(returns))
+    rows = [f"{day},{value:.4f}" for day, value in zip(days, values, strict=True)]
+    path = folder / "MADE.csv"
+    path.write_text("\n".join(["Date,Close", *rows]), encoding="utf-8")
+    return str(path)
+
+
+#: Settings that read one bar too few of the made series.
+BLIND = {
+    "horizon": 1, "input_size": 4, "epochs": 15, "hidden_size": 16, "dropout": 0.0,
+    "learning_rate": 5e-3,
+}  # fmt: skip
+
+
+def searches(folder: Path) -> None:
+    """Write the pictures of docs/search.md, light and dark."""
+    with tempfile.TemporaryDirectory() as place:
+        path = planted_file(Path(place))
+        for name in ("light", "dark"):
+            searched_in(name, path, folder)
+
+
+def searched_in(name: str, path: str, folder: Path) -> None:
+    """Write the pictures of a search in a theme: trials as they come, then best loss so far,
+    parallel coordinates and the importance of settings.
+    """
+    from app.features.search.choice import SearchBudget, SearchScope
+
+    suffix = "" if name == "light" else f"-{name}"
+    bench = opened(name, SIZE)
+    bench.load([path])
+    wait(lambda: not bench.session.busy and bench.session.panel[0].symbol == "MADE")
+    bench.model.show_config(RunConfig().changed(**BLIND))
+    panel, found = bench.layout.panels["search"], bench.features["search"]
+    panel.show_choice(
+        SearchBudget(minutes=0, trials=24), SearchScope(inputs=False, target=False, dropout=False)
+    )
+    bench.actions["search"].trigger()
+    wait(lambda: len(found.trials) > 12 or not found.live)
+    front(bench, "search")
+    kept(bench.window, folder / f"search-trials{suffix}.png")
+    wait(lambda: found.result is not None and not bench.session.busy)
+    bench.window.resize(1440, 1000)
+    for index, view in ((1, "best"), (3, "parallel"), (4, "importance")):
+        panel.view.setCurrentIndex(index)
+        front(bench, "search")
+        kept(panel, folder / f"search-{view}{suffix}.png")
+    closed(bench)
+
+
 def backtested(bench: Workbench) -> None:
     """Test the settings through history."""
     bench.actions["backtest"].trigger()
@@ -414,14 +473,13 @@ if __name__ == "__main__":
         if len(sys.argv) > 1
         else Path(__file__).resolve().parent / "images"
     )
-    wanted = sys.argv[2:] or ["documents", "networks", "judge", "gallery", "inputs"]
-    if "documents" in wanted:
-        pictures(images)
-    if "networks" in wanted:
-        pictures_of_networks(images)
-    if "judge" in wanted:
-        judged(images)
-    if "gallery" in wanted:
-        gallery(images)
-    if "inputs" in wanted:
-        inputs(images)
+    makers = {
+        "documents": pictures,
+        "networks": pictures_of_networks,
+        "judge": judged,
+        "gallery": gallery,
+        "inputs": inputs,
+        "search": searches,
+    }
+    for wanted in sys.argv[2:] or makers:
+        makers[wanted](images)

@@ -185,7 +185,7 @@ def test_a_table_sorts_by_value_and_copies_what_is_selected(qtbot: Any) -> None:
     )
     table.sortByColumn(1, Qt.SortOrder.AscendingOrder)
     model = table.model()
-    assert [model.index(row, 1).data() for row in range(3)] == ["–", "9.000", "10.00"]
+    assert [model.index(row, 1).data() for row in range(3)] == ["–", "9", "10"]
     table.selectRow(1)
     qtbot.keyClick(table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     assert QApplication.clipboard().text() == "name\tvalue\tday\nb\t9.0\t2024-01-02\n"

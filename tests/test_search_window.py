@@ -21,10 +21,13 @@ from app.charts.search import BestSoFarChart, ImportanceBars, TrialPoint
 from app.features.search.choice import SearchBudget, SearchScope
 from app.features.search.controller import SearchController
 from app.features.search.panel import SearchPanel
+from app.features.search.table import TrialsTable
 from app.theme import DARK
 from app.window.workbench import Workbench
 from forecasting.config import RunConfig
+from forecasting.search import TrialEnded
 from forecasting.search.importance import importance
+from forecasting.search.trials import State
 
 TINY = RunConfig().changed(
     model="lstm",
@@ -196,6 +199,24 @@ def test_the_setting_that_decides_matters_most() -> None:
     assert shares["Lookback"] > 0.5
     assert all(0 <= share <= 1 for share in shares.values())
     assert importance([t.values for t in trials[:5]], [t.loss for t in trials[:5]]) == {}
+
+
+def test_a_trial_that_was_given_up_is_compared_on_its_own_blocks(qapp: QApplication) -> None:
+    def ended(number: int, state: State, *losses: float) -> TrialEnded:
+        best, values = 50.0, {"input_size": 8 + number}
+        return TrialEnded(number, state, losses[-1], best, values, losses, TINY, 1.5, 1.0)
+
+    table = TrialsTable("Trials")
+    table.show_trials(
+        [ended(0, "complete", 40.0, 50.0), ended(1, "pruned", 44.0)], {"HAR": 55}, "bp"
+    )
+    gains = dict(zip(table.sheet["Trial"], table.sheet["Beside defaults %"], strict=True))
+    assert gains == {"defaults": 0, "trial 1": pytest.approx(-10), "HAR": pytest.approx(-10)}
+    heads = list(table.sheet)
+    shown = [[table.model().index(row, c).data() for c in range(len(heads))] for row in range(3)]
+    assert [row[heads.index("Lookback")] for row in shown] == ["8", "–", "9"], "counts are whole"
+    assert [row[heads.index("Seconds")] for row in shown] == ["1.500", "–", "1.500"]
+    table.deleteLater()
 
 
 def test_plots_tell_their_numbers_and_a_click_chooses_a_trial(qapp: QApplication) -> None:

@@ -19,6 +19,7 @@ from app.charts.plot import Columns
 from app.charts.search import NOTHING, TrialPoint
 from app.number_format import significant
 from app.theme import Theme, mixed
+from forecasting.series import Floats
 
 #: Ratio of the ends of a range from which it is drawn by logarithms.
 _LOG_FROM = 20.0
@@ -112,7 +113,7 @@ class ParallelCoordinates(PaintedPlot):
             titles = [t for t in known[0].values if all(t in trial.values for trial in known)]
             columns = [(title, [trial.values[title] for trial in known]) for title in titles]
             losses = [trial.first_loss for trial in known]
-            columns.append((words("Loss, block 1 ({unit})").format(unit=unit), losses))
+            columns.append((words("Block 1 ({unit})").format(unit=unit), losses))
             self._axes = tuple(ParallelAxis.of(title, values) for title, values in columns)
         self.setMinimumWidth(round(2 * _SIDE + _AXIS * max(len(self._axes) - 1, 0)))
         self.setAccessibleDescription(self.summary())
@@ -147,8 +148,7 @@ class ParallelCoordinates(PaintedPlot):
             painter.drawText(rect, flags, "\n".join(map(words, NOTHING)))
             painter.restore()
             return
-        for order, trial in enumerate(self._trials):
-            strength = (order + 1) / len(self._trials)
+        for trial, strength in zip(self._trials, self._strengths(), strict=True):
             color = QColor(mixed(theme.line, theme.forecast, strength))
             painter.setPen(QPen(color, 0.8 + 1.4 * strength**3))
             painter.drawPolyline(self._line(trial, rect))
@@ -159,6 +159,14 @@ class ParallelCoordinates(PaintedPlot):
         for index in range(len(self._axes)):
             self._paint_axis(painter, theme, index, rect)
         painter.restore()
+
+    def _strengths(self) -> Floats:
+        """Return how strong each line is, from 0 for the worst tenth of the trials to 1."""
+        losses = np.array([trial.first_loss for trial in self._trials])
+        best, bad = float(losses.min()), float(np.quantile(losses, 0.9))
+        if not bad > best:
+            return np.ones(losses.size)
+        return np.clip((bad - losses) / (bad - best), 0.0, 1.0)
 
     def _paint_axis(self, painter: QPainter, theme: Theme, index: int, rect: QRectF) -> None:
         axis, x = self._axes[index], self._x(index, rect)

@@ -33,7 +33,8 @@ class TrialPoint:
     number : int
         0 for the defaults.
     loss : float
-        Mean validation loss of the blocks that were run; NaN where there is none.
+        Mean validation loss; NaN where there is none. Of a trial that was given up, as if it had
+        differed from the defaults by as much on all blocks as on those that it was run.
     complete : bool
         Whether all blocks were run.
     minutes : float

@@ -37,6 +37,7 @@ class TableModel(QAbstractTableModel):
         self.sheet = sheet
         self._rows = len(next(iter(sheet.values()), ()))
         self._heads, self._columns, self._tips = tuple(sheet), list(sheet.values()), tips
+        self._whole = [_is_whole(column) for column in self._columns]
 
     def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
         """Return the number of rows."""
@@ -52,6 +53,8 @@ class TableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             if self._heads[index.column()].endswith("%") and _is_finite(value):
                 return number(float(value), _PERCENT_DECIMALS)
+            if self._whole[index.column()] and _is_finite(value):
+                return number(float(value), 0)
             return _shown(value)
         if role == Qt.ItemDataRole.UserRole:
             return _sortable(value)
@@ -170,6 +173,14 @@ def _shown(value: object) -> str:
     if isinstance(value, int | np.integer) and not isinstance(value, bool):
         return QLocale().toString(int(value))
     return _date(value) if isinstance(value, np.datetime64) else str(value)
+
+
+def _is_whole(column: object) -> bool:
+    """Return whether a column is of counts, some of which may be unknown."""
+    if not isinstance(column, np.ndarray) or column.dtype.kind != "f":
+        return False
+    known = column[np.isfinite(column)]
+    return bool(known.size) and bool((known == np.rint(known)).all())
 
 
 def _is_finite(value: object) -> bool:

@@ -1,40 +1,35 @@
 """What the search for settings finds where there is nothing, and where there is something.
 
 Usage: python benchmarks/accuracy/search.py correction [--draws 2000]
-       python benchmarks/accuracy/search.py walks [--seeds 20] [--trials 8]
-       python benchmarks/accuracy/search.py planted [--seeds 20] [--trials 16] [--epochs 30]
-       python benchmarks/accuracy/search.py short [--seeds 12] [--trials 16] [--epochs 30]
-       python benchmarks/accuracy/search.py speed [--trials 16] [--epochs 8]
+       python benchmarks/accuracy/search.py walks [--first 0] [--seeds 20] [--trials 8] [--bars 600]
+       python benchmarks/accuracy/search.py planted [--first 0] [--seeds 20] [--bars 1500]
+       python benchmarks/accuracy/search.py short [--first 0] [--seeds 12] [--trials 16]
 
 ``correction`` simulates losses alone: M trials that are worth nothing, correlated by a common part,
 of which the least is chosen on N dates and tested on the same dates (the worst case, in which a
 choice is judged where it was made). It prints how often that is called better than the defaults at
 5 %: without a correction, with Sidak's for M tries, for the effective number of tries, and by
-White's and Hansen's tests. ``walks`` runs whole searches on random walks; ``planted`` on series whose next return is higher
-after a large move of either sign five bars ago and lower after a small one, where the defaults read
-four bars: no linear model and no shorter lookback sees that. ``short`` runs them on panels of short
-monthly series (level, trend, season, noise; 22 to 108 points, as of CIF 2016). ``speed`` compares
-trials a CPU minute with trainings a CPU minute in this process, and with calls of
-``candlecast forecast``.
+White's and Hansen's tests. ``walks`` runs whole searches on random walks; ``planted`` on series
+whose next return is higher after a large move of either sign five bars ago and lower after a small
+one, where the defaults read four bars: no linear model and no shorter lookback sees that. ``short``
+runs them on the monthly panels of ``general.py`` (level, trend, season, noise; 22 to 108 points, as
+of CIF 2016): from the target of prices, from the defaults for daily bars, and from those that suit
+months. ``start`` is the default for months before its training.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import resource
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from general import simulated
 
 from forecasting import Panel, PriceSeries, RunConfig, jobs
 from forecasting.audit import simulated_walk
+from forecasting.evidence import clopper_pearson
 from forecasting.search import (
     Budget,
     SearchFinished,
@@ -42,7 +37,10 @@ from forecasting.search import (
     effective_tries,
     reality_check,
 )
-from forecasting.search.space import space_from
+from forecasting.search.blocks import OriginLosses
+from forecasting.search.space import SearchSpace, space_from
+from forecasting.search.verdict import DEFAULTS
+from forecasting.series import Outcomes
 from forecasting.verdict import diebold_mariano
 
 _DATES = 120
@@ -55,15 +53,8 @@ SPACE = {
     "learning_rate": {"low": 1e-3, "high": 1e-2, "log": True},
     "dropout": [0.0, 0.3],
 }
-#: Settings that matter for short series.
-SHORT = {
-    "input_size": [2, 4, 8, 12],
-    "model": ["rnn", "lstm", "gru", "transformer"],
-    "hidden_size": [2, 4, 8, 16],
-    "learning_rate": {"low": 1e-3, "high": 1e-2, "log": True},
-    "dropout": [0.0, 0.3],
-    "target": ["auto", "seasonal"],
-}
+#: Series of a panel of short ones.
+_SHORT_SERIES = 36
 
 
 def correction(draws: int, rng: np.random.Generator) -> None:
@@ -103,91 +94,79 @@ def planted(seed: int, bars: int = 1500) -> PriceSeries:
     return PriceSeries("PLANTED", ds, ("close",), 100 * np.exp(np.cumsum(returns))[:, None])
 
 
-def short_panel(seed: int, count: int = 12) -> Panel:
-    """Return monthly series of level, trend, season and noise, of 22 to 108 points each."""
-    rng = np.random.default_rng(9_000 + seed)
-    made = []
-    for number in range(count):
-        bars = int(rng.integers(60, 109)) if number else 108
-        t = np.arange(bars)
-        level, trend = rng.uniform(50, 500), rng.normal(0, 0.004)
-        season = rng.uniform(0.02, 0.2) * np.sin(2 * np.pi * (t % 12) / 12 + rng.uniform(0, 6.3))
-        noise = rng.uniform(0.01, 0.06) * rng.normal(size=bars)
-        values = level * np.exp(trend * t + season + noise)
-        months = np.datetime64("2010-01", "M") + t
-        ds = months.astype("datetime64[D]").astype("datetime64[us]")
-        made.append(PriceSeries(f"M{number:02}", ds, ("close",), values[:, None], freq="1M"))
-    return Panel(tuple(made))
+def short(seeds: range, trials: int, epochs: int) -> None:
+    """Search on short monthly series from several settings, and print losses on the test part: of
+    the settings at the start, of what was found from each, and of the best baseline.
+    """
+    shares: dict[str, list[float]] = {}
+    for seed in seeds:
+        panel = Panel(tuple(simulated("monthly", seed))[:_SHORT_SERIES])
+        daily = RunConfig().changed(horizon=6, input_size=15, test_size=18, val_size=12)
+        daily = daily.changed(device="cpu", epochs=epochs, baselines="auto,ets", seed=seed)
+        monthly = jobs.suited(panel, daily)[0]
+        losses = _losses_from("prices", panel, daily.changed(target="log-return"), trials)
+        losses |= _losses_from("daily", panel, daily, trials)
+        losses |= _losses_from("monthly", panel, monthly, trials)
+        still = _search(panel, monthly.changed(epochs=1, learning_rate=1e-9), 1, None)
+        losses["start"] = _scaled(still.outcomes[DEFAULTS])
+        print(f"{seed:3d}  " + ", ".join(f"{k} {v:.4f}" for k, v in losses.items()), flush=True)
+        for name, loss in losses.items():
+            shares.setdefault(name, []).append(100 * loss / losses["monthly defaults"])
+    print("Mean share of the loss of the defaults for months, in %, and its standard error:")
+    for name, found in shares.items():
+        error = np.std(found, ddof=1) / np.sqrt(len(found)) if len(found) > 1 else np.nan
+        print(f"  {name}: {np.mean(found):.2f} ({error:.2f})")
 
 
-def speed(trials: int, epochs: int) -> None:
-    config = RunConfig().changed(
-        horizon=1, input_size=10, device="cpu", baselines="drift", epochs=epochs
+def _scaled(outcomes: Outcomes) -> float:
+    """Return mean CRPS in units of the MASE scale."""
+    return float(OriginLosses.of(outcomes).scaled.mean())
+
+
+def _losses_from(name: str, panel: Panel, config: RunConfig, trials: int) -> dict[str, float]:
+    """Return mean CRPS on the test part, in units of the MASE scale, of the defaults, of what a
+    search finds from them, and of the best baseline.
+    """
+    found = _search(panel, config, trials, None)
+    losses = {key: _scaled(outcomes) for key, outcomes in found.outcomes.items()}
+    ours, *rivals = [key for key in losses if key != DEFAULTS]
+    best = min(rivals, key=lambda key: losses[key])
+    print(
+        f"     from {name}: {found.verdict.outcome}, p = {found.verdict.p_value:.3f}, "
+        f"{dict(found.best.values)}, best baseline {best}",
+        flush=True,
     )
-    space = space_from(SPACE, config)
-    panel = Panel((simulated_walk(600, 0),))
-    list(jobs.train(panel, config.changed(epochs=1)))
-    started = time.process_time()
-    plan = SearchPlan(Budget(trials=trials), sampler="random")
-    found = next(
-        e for e in jobs.search(panel, config, plan, space) if isinstance(e, SearchFinished)
-    )
-    searched = time.process_time() - started
-    started = time.process_time()
-    configs = [trial.config for trial in found.trials.items[1:]]
-    for each in configs:
-        list(jobs.train(panel, each))
-    trained = time.process_time() - started
-    called = _forecast_call(panel[0], epochs)
-    for name, seconds in (
-        ("search, with both final trainings", searched / trials),
-        ("jobs.train in one process", trained / len(configs)),
-        ("candlecast forecast, a process each", called),
-    ):
-        print(f"{name}: {seconds:.2f} CPU s each, {60 / seconds:.0f} a CPU minute")
+    return {
+        f"{name} defaults": losses[DEFAULTS],
+        f"found from {name}": losses[ours],
+        "best baseline": losses[best],
+    }
 
 
-def _forecast_call(series: PriceSeries, epochs: int) -> float:
-    """Return CPU seconds of a call of the command line."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "WALK.csv"
-        dates = [str(date)[:10] for date in series.ds]
-        rows = "\n".join(f"{d},{v:.6f}" for d, v in zip(dates, series.y, strict=True))
-        path.write_text(f"Date,Close\n{rows}\n")
-        words = [
-            *("forecast", str(path), "--horizon", "1", "--input-size", "10", "--device", "cpu"),
-            *("--baselines", "drift", "--epochs", str(epochs), "--no-journal"),
-        ]
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        env = {**os.environ, "CANDLECAST_HOME": folder}
-        subprocess.run(
-            [sys.executable, "-m", "app", *words], env=env, check=True, capture_output=True
-        )
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+def _search(
+    panel: Panel, config: RunConfig, trials: int, space: SearchSpace | None
+) -> SearchFinished:
+    job = jobs.search(panel, config, SearchPlan(Budget(trials=trials)), space)
+    return next(event for event in job if isinstance(event, SearchFinished))
 
 
 def searches(
-    make: Callable[[int], PriceSeries | Panel],
-    seeds: range,
-    trials: int,
-    space: dict[str, Any] = SPACE,
-    **settings: Any,
+    make: Callable[[int], PriceSeries], seeds: range, trials: int, least: int = 0, **settings: Any
 ) -> None:
+    """Search on a series a seed, and count how often the settings found are called better;
+    ``least`` is the lookback from which they can see a planted signal.
+    """
     usual = {"horizon": 1, "input_size": 4, "device": "cpu", "baselines": "drift"}
     config = RunConfig().changed(**{**usual, **settings})
-    searched = space_from(space, config)
-    won, walk, done = 0, 0, 0
+    space = space_from(SPACE, config)
+    won, walk, named, done = 0, 0, 0, 0
     started = time.process_time()
     for seed in seeds:
-        plan = SearchPlan(Budget(trials=trials))
-        made = make(seed)
-        panel = made if isinstance(made, Panel) else Panel((made,))
-        job = jobs.search(panel, config.changed(seed=seed), plan, searched)
-        found = next(e for e in _quiet(job) if isinstance(e, SearchFinished))
+        found = _search(Panel((make(seed),)), config.changed(seed=seed), trials, space)
         verdict = found.verdict
         won += verdict.outcome == "beats"
         walk += verdict.baselines is not None and verdict.baselines.outcome == "beats"
+        named += verdict.outcome == "beats" and found.best.config.task.input_size >= least
         done += verdict.trials
         print(
             f"{seed:3d}  {verdict.outcome:6s} p = {verdict.p_value:.3f} "
@@ -197,48 +176,41 @@ def searches(
             flush=True,
         )
     seconds = time.process_time() - started
-    print(
-        f"Better than the defaults: {won} of {len(seeds)}; than the best baseline: {walk} of {len(seeds)}; "
-        f"{done} trials, {60 * done / seconds:.1f} a CPU minute."
-    )
+    print(f"Better than the defaults: {_interval(won, len(seeds))}")
+    print(f"  with a lookback of {least} bars or more: {_interval(named, len(seeds))}")
+    print(f"Better than the best baseline: {_interval(walk, len(seeds))}")
+    print(f"{done} trials, {60 * done / seconds:.1f} a CPU minute.")
 
 
-def _quiet(job: Iterator[Any]) -> Iterator[Any]:
-    yield from job
+def _interval(hits: int, count: int) -> str:
+    """Return a count with its share and the exact 95 % interval of that."""
+    low, high = clopper_pearson(hits / count, count)
+    return f"{hits} of {count}, {100 * hits / count:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("correction", "walks", "planted", "short", "speed"))
-    parser.add_argument("--draws", type=int, default=500)
-    parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--trials", type=int, default=8)
-    parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("what", choices=("correction", "walks", "planted", "short"))
+    for name, default in (
+        ("draws", 500), ("seeds", 20), ("trials", 8), ("epochs", 8), ("first", 0), ("bars", 0)
+    ):  # fmt: skip
+        parser.add_argument(f"--{name}", type=int, default=default)
     chosen = parser.parse_args()
     seeds = range(chosen.first, chosen.first + chosen.seeds)
     if chosen.what == "correction":
         correction(chosen.draws, np.random.default_rng(0))
-    elif chosen.what == "walks":
-        searches(
-            lambda seed: simulated_walk(600, seed),
-            seeds,
-            chosen.trials,
-            epochs=chosen.epochs,
-        )
-    elif chosen.what == "speed":
-        speed(chosen.trials, chosen.epochs)
     elif chosen.what == "short":
-        settings = {"epochs": chosen.epochs, "horizon": 6, "input_size": 12, "test_size": 18}
-        searches(short_panel, seeds, chosen.trials, SHORT, val_size=12, **settings)
+        short(seeds, chosen.trials, chosen.epochs)
+    elif chosen.what == "walks":
+        bars = chosen.bars or 600
+        searches(
+            lambda seed: simulated_walk(bars, seed), seeds, chosen.trials, epochs=chosen.epochs
+        )
     else:
-        settings = {
-            "epochs": chosen.epochs,
-            "dropout": 0.0,
-            "hidden_size": 16,
-            "learning_rate": 3e-3,
-        }
-        searches(planted, seeds, chosen.trials, **settings)
+        settings = {"dropout": 0.0, "hidden_size": 16, "learning_rate": 3e-3}
+        settings["epochs"] = chosen.epochs
+        bars = chosen.bars or 1500
+        searches(lambda seed: planted(seed, bars), seeds, chosen.trials, _LAG + 1, **settings)
 
 
 if __name__ == "__main__":

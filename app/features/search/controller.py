@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
@@ -229,7 +230,7 @@ class SearchController(FeatureController):
     def _show_trials(self) -> None:
         """Bring all trials into the table and the plots."""
         self._changed = False
-        points = [_point(trial) for trial in self.trials]
+        points = [_point(trial, self.trials[0]) for trial in self.trials]
         self._panel.show_trials(self.trials, points, self.baselines, self._unit or "bp")
         if not self.trials:
             self._panel.show_importance({}, "")
@@ -290,12 +291,13 @@ class SearchController(FeatureController):
         self.warned.emit(failure.message, failure.hint)
 
 
-def _point(trial: TrialEnded) -> TrialPoint:
+def _point(trial: TrialEnded, defaults: TrialEnded) -> TrialPoint:
+    """Return a trial as plots need it: blocks that it was not run count as for the defaults."""
     values = titles_of(trial.values)
-    first = trial.losses[0] if trial.losses else float("nan")
-    return TrialPoint(
-        trial.number, trial.loss, trial.state == "complete", trial.at / 60, values, first
-    )
+    first, loss = trial.losses[0] if trial.losses else math.nan, trial.loss
+    if trial.losses and defaults.losses:
+        loss += defaults.loss - defaults.losses[len(trial.losses) - 1]
+    return TrialPoint(trial.number, loss, trial.state == "complete", trial.at / 60, values, first)
 
 
 def _unfinished_search(symbols: tuple[str, ...]) -> Unfinished | None:

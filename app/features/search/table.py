@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -111,11 +112,12 @@ class TrialsTable(TableView):
         if not ranked:
             return {}
         by_number = {trial.number: trial for trial in trials}
-        base = by_number[0].loss if 0 in by_number else np.nan
         rows = [by_number.get(number) for number, _, _ in ranked]
         loss = np.array([value for _, value, _ in ranked])
         with np.errstate(invalid="ignore", divide="ignore"):
-            gain = 100 * (1 - loss / base)
+            gain = 100 * (
+                1 - loss / np.array([_of_defaults(by_number.get(0), row) for row in rows])
+            )
         sheet: dict[str, Any] = {
             self.tr("Trial"): [name for _, _, name in ranked],
             self.tr("State"): [
@@ -145,10 +147,19 @@ class TrialsTable(TableView):
             self.tr("A trial, the defaults, or a simple baseline"),
             self.tr("Judged on all blocks, or given up after some"),
             self.tr("Mean CRPS of the validation blocks that were run: lower is better"),
-            self.tr("How much lower the loss is than that of the defaults"),
+            self.tr("How much lower the loss is than that of the defaults on the same blocks"),
             self.tr("Validation blocks that were run"),
             self.tr("Time that the trial took"),
         )
+
+
+def _of_defaults(defaults: TrialEnded | None, row: TrialEnded | None) -> float:
+    """Return the loss of the defaults on the blocks that a trial was run, or a baseline, which is
+    run on all.
+    """
+    if defaults is None or not defaults.losses or (row is not None and not row.losses):
+        return math.nan
+    return defaults.losses[len(row.losses) - 1 if row is not None else -1]
 
 
 def _ranked(
