@@ -54,21 +54,27 @@ def network_alerts(
     """
     yield from _outside(series, network, record, level, since)
     alarms = tuple(_alarms(series, network, record, since))
-    yield from alarms
+    yield from (alert for alert, _ in alarms)
     yield from _aged(series, network, record)
-    for alert in alarms:
-        topic = f"retrain:{network.identity}:{series.symbol}"
+    topic = f"retrain:{network.identity}:{series.symbol}"
+    for alert, alarm in alarms:
+        why = (
+            "prices move more than those that it learned from"
+            if alarm.change == "volatility"
+            else "its forecasts no longer suit the prices"
+        )
         yield Alert(
             f"{topic}:{_stamp(alert.ds)}",
             "retrain",
             series.symbol,
             alert.ds,
             f"{network.path.name} should be trained anew for {series.symbol}: since "
-            f"{_day(alert.ds)} its forecasts no longer suit the prices.",
+            f"{_day(alert.ds)} {why}.",
             _TRAIN,
             topic=topic,
             apart_us=PAUSE * _DAY_US,
         )
+    yield from _worse(series, network, record, since, topic)
 
 
 def missed_alert(series: PriceSeries, network: Network, record: NetworkRecord) -> Alert | None:
@@ -126,14 +132,14 @@ def _outside_words(symbol: str, item: Outcome, level: float) -> str:
 
 def _alarms(
     series: PriceSeries, network: Network, record: NetworkRecord, since: np.datetime64
-) -> Iterator[Alert]:
+) -> Iterator[tuple[Alert, Alarm]]:
     ds, found = record.drift(series)
     for alarm in found.alarms:
         when = ds[alarm.step]
         if when <= since:
             continue
         topic = f"drift:{network.identity}:{series.symbol}"
-        yield Alert(
+        alert = Alert(
             f"{topic}:{_stamp(when)}",
             "drift",
             series.symbol,
@@ -143,6 +149,7 @@ def _alarms(
             topic=topic,
             apart_us=PAUSE * _DAY_US,
         )
+        yield alert, alarm
 
 
 def _drift_words(series: PriceSeries, record: NetworkRecord, ds: Dates, alarm: Alarm) -> str:
@@ -182,6 +189,35 @@ def _aged(series: PriceSeries, network: Network, record: NetworkRecord) -> Itera
             f"{network.path.name} has forecast {series.symbol} since {_day(first)}, {since} bars, "
             f"and learned from none of them.",
             _TRAIN,
+        )
+
+
+def _worse(
+    series: PriceSeries,
+    network: Network,
+    record: NetworkRecord,
+    since: np.datetime64,
+    topic: str,
+) -> Iterator[Alert]:
+    """Yield that a network has become worse than a random walk."""
+    ds, (ours, walk), found = record.losses(series)
+    for alarm in found.alarms:
+        when = ds[alarm.step]
+        if when <= since:
+            continue
+        part = slice(alarm.since, alarm.step + 1)
+        more = 100 * (float(ours[part].sum() / walk[part].sum()) - 1)
+        yield Alert(
+            f"worse:{network.identity}:{series.symbol}:{_stamp(when)}",
+            "retrain",
+            series.symbol,
+            when,
+            f"{network.path.name} should be trained anew for {series.symbol}: from "
+            f"{_day(ds[alarm.since])} to {_day(when)} ({alarm.step - alarm.since + 1} closes) the "
+            f"error of its forecasts was {more:.0f} % larger than a random walk's.",
+            _TRAIN,
+            topic=topic,
+            apart_us=PAUSE * _DAY_US,
         )
 
 

@@ -9,9 +9,18 @@ import numpy as np
 
 from forecasting.checks import usual_distance
 from forecasting.config import RunConfig
-from forecasting.sequential import Scan, bars_a_year, bins, reference_limits, scan, threshold
+from forecasting.sequential import (
+    Reference,
+    Scan,
+    bars_a_year,
+    bins,
+    scan,
+    scan_losses,
+    threshold,
+)
 from forecasting.series import Dates, Floats, PriceSeries
 from forecasting.store import Entry
+from forecasting.watch.score import losses_of
 from forecasting.watch.subject import identity_of
 
 
@@ -81,7 +90,7 @@ class NetworkRecord:
         outcomes = self.outcomes()
         limit = threshold(bars_a_year(usual_distance(series)))
         if not outcomes:
-            return np.empty(0, "datetime64[us]"), scan(*_NOTHING, (0.5,), limit)
+            return np.empty(0, "datetime64[us]"), scan(np.empty(0, np.int64), (0.5,), limit)
         quantiles = outcomes[-1].entry.forecast.quantiles
         start = int(np.searchsorted(series.ds, self.cutoffs.min(), side="right"))
         ds = series.ds[start:]
@@ -93,11 +102,38 @@ class NetworkRecord:
                 limits = item.entry.forecast.values[item.step]
                 bands[index] = bins(np.array([item.y]), limits)[0]
         moves = _moves(series.y)
-        reference = reference_limits(moves[: max(start - 1, 0)], quantiles)
-        returns = np.full(ds.size, -1, np.int64)
-        if reference is not None:
-            returns = bins(moves[start - 1 :], reference)
-        return ds, scan(bands, returns, quantiles, limit)
+        reference = Reference.of(moves[: max(start - 1, 0)])
+        if reference is None:
+            return ds, scan(bands, quantiles, limit)
+        returns = bins(moves[start - 1 :], reference.limits)
+        return ds, scan(bands, quantiles, limit, returns, reference.levels)
+
+    def losses(self, series: PriceSeries) -> tuple[Dates, Floats, Scan]:
+        """Run the sequential test of the losses beside those of a random walk.
+
+        Parameters
+        ----------
+        series : PriceSeries
+            Whole, up to the last bar that has ended.
+
+        Returns
+        -------
+        ds : ndarray of datetime64[us], shape [N]
+            The closes that are known.
+        losses : ndarray, shape [2, N]
+            Of the forecasts and of the random walk.
+        scan : Scan
+        """
+        limit = threshold(bars_a_year(usual_distance(series)))
+        ds, rows = [], []
+        for item in self.outcomes():
+            found = losses_of(item.entry, np.array([item.step]))
+            if found is not None:
+                ds.append(item.ds)
+                rows.append([float(part[0]) for part in found])
+        both = np.array(rows).reshape(-1, 3).T
+        excess = np.where(both[2] > 0, (both[0] - both[1]) / np.maximum(both[2], 1e-300), 0.0)
+        return np.array(ds, "datetime64[us]"), both[:2], scan_losses(excess, limit)
 
 
 def records_of(entries: Iterable[Entry]) -> dict[str, NetworkRecord]:
@@ -114,9 +150,6 @@ def records_of(entries: Iterable[Entry]) -> dict[str, NetworkRecord]:
         name: NetworkRecord(tuple(sorted(items, key=lambda entry: entry.forecast.cutoff)))
         for name, items in found.items()
     }
-
-
-_NOTHING = (np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 def _moves(y: Floats) -> Floats:

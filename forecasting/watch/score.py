@@ -8,7 +8,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from forecasting.series import Dates, Floats
+from forecasting.series import Dates, Floats, Ints
 from forecasting.store import Entry
 
 
@@ -44,22 +44,43 @@ def score_record(entries: Iterable[Entry]) -> ScoreRecord:
     losses: list[Floats] = []
     for entry in entries:
         known = np.flatnonzero(entry.known)
-        if not known.size or not entry.volatility > 0 or not entry.forecast.y0 > 0:
-            continue
-        y0, fcst = entry.forecast.y0, entry.forecast
-        levels = np.array(fcst.quantiles)
-        spread = entry.volatility * np.sqrt(known + 1.0)
-        walk = y0 * np.exp(spread[:, None] * _normal(fcst.quantiles))
-        y = entry.y[known]
-        ours = _pinball(y, fcst.values[known], levels) / y0
-        losses.append(np.stack([ours, _pinball(y, walk, levels) / y0]))
-        days.append(fcst.ds[known].astype("datetime64[D]"))
+        found = losses_of(entry, known)
+        if known.size and found is not None:
+            losses.append(np.stack(found[:2]))
+            days.append(entry.forecast.ds[known].astype("datetime64[D]"))
     if not days:
         return ScoreRecord(np.empty(0, "datetime64[D]"), np.empty(0))
     ds, index = np.unique(np.concatenate(days), return_inverse=True)
     both = np.concatenate(losses, axis=1)
     total = [np.cumsum(np.bincount(index, row, ds.size)) for row in both]
     return ScoreRecord(ds, np.asarray(100 * (1 - total[0] / total[1]), np.float64))
+
+
+def losses_of(entry: Entry, steps: Ints) -> tuple[Floats, Floats, Floats] | None:
+    """Return the losses of a forecast beside those of a random walk.
+
+    Parameters
+    ----------
+    entry : Entry
+    steps : ndarray of int64, shape [n]
+        Known bars of the forecast.
+
+    Returns
+    -------
+    tuple of ndarray, or None
+        Losses [n] of the forecast and of the random walk, relative to the close at the cutoff, and
+        the largest difference [n] that they could have; None where the past is too short to know
+        its volatility.
+    """
+    fcst, y0 = entry.forecast, entry.forecast.y0
+    if not entry.volatility > 0 or not y0 > 0:
+        return None
+    levels, values, y = np.array(fcst.quantiles), fcst.values[steps], entry.y[steps]
+    spread = entry.volatility * np.sqrt(steps + 1.0)
+    walk = y0 * np.exp(spread[:, None] * _normal(fcst.quantiles))
+    largest = (np.maximum(levels, 1 - levels) * np.abs(values - walk)).mean(axis=1)
+    ours, theirs = _pinball(y, values, levels), _pinball(y, walk, levels)
+    return ours / y0, theirs / y0, largest / y0
 
 
 def _normal(quantiles: tuple[float, ...]) -> Floats:
