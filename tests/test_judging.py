@@ -172,6 +172,32 @@ def test_coverage_over_time_stands_beside_what_was_stated(qtbot: Any) -> None:
     assert sorted(float(line.y[0]) for line in chart._lines if line.guide) == [80, 95]
 
 
+def test_a_table_lines_up_its_decimals_and_says_what_an_empty_one_is_for(qtbot: Any) -> None:
+    table = TableView("Numbers", empty="Nothing stood out yet.")
+    qtbot.addWidget(table)
+    assert table.accessibleDescription() == "Nothing stood out yet."
+    table.resize(400, 200)
+    table.grab()
+    table.show_sheet(
+        {
+            "Rule": ["a", "b", "c"],
+            "Sharpe": np.array([0.873, -0.5583, np.nan]),
+            "CRPS": np.array([26.718, 112.345, 58.4]),
+            "Drift %": np.array([-1.25, 12.0, 0.0]),
+            "Trades": np.array([3.0, 12.0, np.nan]),
+        }
+    )
+    model = table.model()
+    shown = [[model.index(row, column).data() for row in range(3)] for column in range(1, 5)]
+    assert shown == [
+        ["0.8730", "−0.5583", "–"],
+        ["26.72", "112.34", "58.40"],
+        ["−1.3", "12.0", "0.0"],
+        ["3", "12", "–"],
+    ]
+    assert table.accessibleDescription() == ""
+
+
 def test_a_table_sorts_by_value_and_copies_what_is_selected(qtbot: Any) -> None:
     chosen: list[int] = []
     table = TableView("Numbers", chosen.append)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from PySide6.QtCore import (
     QSortFilterProxyModel,
     Qt,
 )
-from PySide6.QtGui import QKeyEvent, QKeySequence, QShowEvent
+from PySide6.QtGui import QKeyEvent, QKeySequence, QPainter, QPaintEvent, QPalette, QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QHeaderView, QTableView
 
 from app.charts.plot import Columns
@@ -27,17 +27,23 @@ _Index = QModelIndex | QPersistentModelIndex
 _MEASURED = 200
 #: Decimals of a column of percentages: its numbers are compared down the column.
 _PERCENT_DECIMALS = 1
+#: Digits of the middle one of other numbers, and decimals beyond which each has an exponent.
+_DIGITS, _MOST_DECIMALS = 4, 6
 
 
 class TableModel(QAbstractTableModel):
     """Columns as Qt's views want them."""
 
-    def __init__(self, sheet: Columns, tips: Sequence[str] = ()) -> None:
+    def __init__(
+        self, sheet: Columns, tips: Sequence[str] = (), decimals: Mapping[str, int] | None = None
+    ) -> None:
         super().__init__()
         self.sheet = sheet
         self._rows = len(next(iter(sheet.values()), ()))
         self._heads, self._columns, self._tips = tuple(sheet), list(sheet.values()), tips
-        self._whole = [_is_whole(column) for column in self._columns]
+        self._decimals = [
+            (decimals or {}).get(head, _decimals(head, column)) for head, column in sheet.items()
+        ]
 
     def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
         """Return the number of rows."""
@@ -51,11 +57,11 @@ class TableModel(QAbstractTableModel):
         """Return one value as text, or as what it is sorted by."""
         value = self._columns[index.column()][index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            if self._heads[index.column()].endswith("%") and _is_finite(value):
-                return number(float(value), _PERCENT_DECIMALS)
-            if self._whole[index.column()] and _is_finite(value):
-                return number(float(value), 0)
-            return _shown(value)
+            decimals = self._decimals[index.column()]
+            if decimals is None or not _is_finite(value):
+                return _shown(value)
+            text = number(float(value), decimals)
+            return f"−{text[1:]}" if text.startswith("-") else text
         if role == Qt.ItemDataRole.UserRole:
             return _sortable(value)
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -90,10 +96,15 @@ class TableView(QTableView):
         For those who cannot see it.
     chosen : callable, optional
         Called with the row of the sheet that was double-clicked or entered.
+    empty : str
+        What is written where there are no rows.
     """
 
-    def __init__(self, name: str, chosen: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self, name: str, chosen: Callable[[int], None] | None = None, empty: str = ""
+    ) -> None:
         super().__init__()
+        self._empty = empty
         self.setAccessibleName(name)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(24)
@@ -122,18 +133,39 @@ class TableView(QTableView):
         assert isinstance(model, TableModel)
         return model.sheet
 
-    def show_sheet(self, sheet: Columns, tips: Sequence[str] = ()) -> None:
-        """Show this instead, unsorted; ``tips`` explain the headings."""
-        model = TableModel(sheet, tips)
+    def show_sheet(
+        self, sheet: Columns, tips: Sequence[str] = (), decimals: Mapping[str, int] | None = None
+    ) -> None:
+        """Show this instead, unsorted.
+
+        Parameters
+        ----------
+        sheet : Columns
+        tips : sequence of str
+            Explain the headings.
+        decimals : mapping of str to int, optional
+            By heading, where the size of the numbers does not choose well.
+        """
+        model = TableModel(sheet, tips, decimals)
         model.setParent(self)
         old = self._sorted.sourceModel()
         self._sorted.setSourceModel(model)
         if old is not None:
             old.deleteLater()
         self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+        self.setAccessibleDescription("" if model.rowCount() else self._empty)
         self._measured = False
         if self.isVisible():
             self._measure()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Write what is missing where there are no rows."""
+        super().paintEvent(event)
+        if self._empty and not self._sorted.rowCount():
+            painter = QPainter(self.viewport())
+            painter.setPen(self.palette().color(QPalette.ColorRole.PlaceholderText))
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(self.viewport().rect().adjusted(24, 12, -24, -12), flags, self._empty)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Come to the front with columns as wide as their content."""
@@ -175,12 +207,20 @@ def _shown(value: object) -> str:
     return _date(value) if isinstance(value, np.datetime64) else str(value)
 
 
-def _is_whole(column: object) -> bool:
-    """Return whether a column is of counts, some of which may be unknown."""
+def _decimals(head: str, column: object) -> int | None:
+    """Return how many decimals the numbers of a column have, so that they can be compared down the
+    column; None where each is written for itself.
+    """
     if not isinstance(column, np.ndarray) or column.dtype.kind != "f":
-        return False
-    known = column[np.isfinite(column)]
-    return bool(known.size) and bool((known == np.rint(known)).all())
+        return _PERCENT_DECIMALS if head.endswith("%") else None
+    known = np.abs(column[np.isfinite(column)])
+    if head.endswith("%") or not known.size:
+        return _PERCENT_DECIMALS
+    if (known == np.rint(known)).all():
+        return 0
+    usual = float(np.median(known[known > 0]))
+    decimals = _DIGITS - 1 - math.floor(math.log10(usual))
+    return max(decimals, 0) if decimals <= _MOST_DECIMALS else None
 
 
 def _is_finite(value: object) -> bool:

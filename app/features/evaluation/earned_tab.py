@@ -120,7 +120,9 @@ class EarnedTab(QWidget):
         self.chart.show_rules(judged)
         names = [*(rule.title for rule in judged.rules), self.tr("Buy and hold")]
         figures = [*(rule.earnings for rule in judged.rules), judged.holding]
-        self.table.show_sheet(self._columns(names, figures), self._tips())
+        columns = self._columns(names, figures)
+        ratios = dict.fromkeys(list(columns)[3:6], 2)
+        self.table.show_sheet(columns, self._tips(), {**ratios, self.tr("Turnover"): 1})
         self._words.setText("\n".join([judged.sentence, *(rule.sentence for rule in judged.rules)]))
         self.export_button.setEnabled(True)
         self.changed.emit()
@@ -169,8 +171,8 @@ class EarnedTab(QWidget):
             self.tr("Earned %"): column("total_return"),
             self.tr("A year %"): column("annual_return"),
             self.tr("Sharpe"): column("sharpe"),
-            self.tr("From"): column("sharpe_low"),
-            self.tr("To"): column("sharpe_high"),
+            self.tr("Sharpe from"): column("sharpe_low"),
+            self.tr("to"): column("sharpe_high"),
             self.tr("Drawdown %"): column("max_drawdown"),
             self.tr("Turnover"): column("turnover"),
             self.tr("Trades"): np.array([item.trades for item in figures]),

@@ -300,7 +300,7 @@ class EvaluationView(QWidget):
 
     def _unfold(self, on: bool) -> None:
         self._stage.setCurrentIndex(int(on))
-        self.unfold_button.setText(self.tr("First page") if on else self.tr("All figures"))
+        self.unfold_button.setText(self.tr("Summary") if on else self.tr("All figures"))
         self.changed.emit()
         self._settle()
 
@@ -570,7 +570,7 @@ class ResidualTab(_PlotTab):
             "sd": (self.tr("Std dev"), self.tr("How far outcomes scatter around the median")),
             "above": (self.tr("Above %"), self.tr("Outcomes above the median: 50 is right")),
             "memory": (
-                self.tr("Memory"),
+                self.tr("Autocorrelation"),
                 self.tr(
                     "Correlation with the residual before it, where horizons do not overlap: 0 "
                     "is right"

@@ -57,6 +57,7 @@ class NumberTile(QFrame):
         rows.setContentsMargins(8, 5, 8, 5)
         rows.setSpacing(0)
         top = QHBoxLayout()
+        top.setSpacing(5)
         top.addWidget(self._value)
         top.addWidget(self._mark)
         top.addStretch(1)

@@ -132,7 +132,13 @@ class JournalPanel(QStackedWidget):
         )
         self.chart = CoverageChart()
         self.score = SkillChart()
-        self.alerts = TableView(self.tr("Alerts of the watch"))
+        self.alerts = TableView(
+            self.tr("Alerts of the watch"),
+            empty=self.tr(
+                "Nothing stood out yet. Mark series in the watchlist and choose Watch with a saved "
+                "network… in the File menu: what the watch finds stands here."
+            ),
+        )
         self.watched = QLabel()
         self.watched.setProperty("role", "muted")
         self.watched.setTextFormat(Qt.TextFormat.PlainText)
