@@ -196,6 +196,9 @@ def test_a_table_lines_up_its_decimals_and_says_what_an_empty_one_is_for(qtbot: 
         ["3", "12", "–"],
     ]
     assert table.accessibleDescription() == ""
+    table.show_sheet({"Message": ["It moves twice as much as before it was watched."]})
+    told = table.model().index(0, 0).data(Qt.ItemDataRole.ToolTipRole)
+    assert "It moves twice as much" in told
 
 
 def test_a_table_sorts_by_value_and_copies_what_is_selected(qtbot: Any) -> None:

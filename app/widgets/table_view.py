@@ -18,6 +18,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QKeyEvent, QKeySequence, QPainter, QPaintEvent, QPalette, QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QHeaderView, QTableView
 
+from app.accessibility import literal
 from app.charts.plot import Columns
 from app.export.tables import clipboard_text
 from app.number_format import number, significant
@@ -29,6 +30,8 @@ _MEASURED = 200
 _PERCENT_DECIMALS = 1
 #: Digits of the middle one of other numbers, and decimals beyond which each has an exponent.
 _DIGITS, _MOST_DECIMALS = 4, 6
+#: Letters from which on a text may be cut off, so that a tool tip shows all of it.
+_LONG = 24
 
 
 class TableModel(QAbstractTableModel):
@@ -64,6 +67,8 @@ class TableModel(QAbstractTableModel):
             return f"−{text[1:]}" if text.startswith("-") else text
         if role == Qt.ItemDataRole.UserRole:
             return _sortable(value)
+        if role == Qt.ItemDataRole.ToolTipRole and isinstance(value, str) and len(value) > _LONG:
+            return literal(value)
         if role == Qt.ItemDataRole.TextAlignmentRole:
             side = Qt.AlignmentFlag.AlignRight if _is_number(value) else Qt.AlignmentFlag.AlignLeft
             return side | Qt.AlignmentFlag.AlignVCenter

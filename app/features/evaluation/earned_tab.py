@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from app.charts.equity import EquityChart
 from app.charts.plot import Columns
+from app.number_format import number
 from app.widgets.form_builder import DecimalBox
 from app.widgets.table_view import TableView
 from forecasting.series import Outcomes
@@ -121,8 +122,8 @@ class EarnedTab(QWidget):
         names = [*(rule.title for rule in judged.rules), self.tr("Buy and hold")]
         figures = [*(rule.earnings for rule in judged.rules), judged.holding]
         columns = self._columns(names, figures)
-        ratios = dict.fromkeys(list(columns)[3:6], 2)
-        self.table.show_sheet(columns, self._tips(), {**ratios, self.tr("Turnover"): 1})
+        decimals = {self.tr("Sharpe"): 2, self.tr("Turnover"): 1}
+        self.table.show_sheet(columns, self._tips(), decimals)
         self._words.setText("\n".join([judged.sentence, *(rule.sentence for rule in judged.rules)]))
         self.export_button.setEnabled(True)
         self.changed.emit()
@@ -171,8 +172,7 @@ class EarnedTab(QWidget):
             self.tr("Earned %"): column("total_return"),
             self.tr("A year %"): column("annual_return"),
             self.tr("Sharpe"): column("sharpe"),
-            self.tr("Sharpe from"): column("sharpe_low"),
-            self.tr("to"): column("sharpe_high"),
+            self.tr("Its 95 % interval"): [_interval(item) for item in figures],
             self.tr("Drawdown %"): column("max_drawdown"),
             self.tr("Turnover"): column("turnover"),
             self.tr("Trades"): np.array([item.trades for item in figures]),
@@ -185,7 +185,6 @@ class EarnedTab(QWidget):
             self.tr("Growth of the account after costs"),
             self.tr("Growth a year after costs"),
             self.tr("Return a year over its standard deviation"),
-            interval,
             interval,
             self.tr("Largest fall from a peak"),
             self.tr("Traded value a year as a multiple of the account"),
@@ -252,3 +251,13 @@ class EarnedTab(QWidget):
         grid.addLayout(row, 1, len(self.fields))
         grid.setColumnStretch(len(self.fields), 1)
         return grid
+
+
+def _interval(item: Earnings) -> str:
+    """Write the interval of the Sharpe ratio, a dash where there is none."""
+    if not np.isfinite([item.sharpe_low, item.sharpe_high]).all():
+        return "–"
+    low, high = (
+        number(value, 2).replace("-", "−") for value in (item.sharpe_low, item.sharpe_high)
+    )
+    return f"{low} to {high}"
