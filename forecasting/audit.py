@@ -14,6 +14,7 @@ import torch
 
 from forecasting.audit_inputs import leaks, stamped, wild
 from forecasting.backtest import fit_baselines, outcomes_of
+from forecasting.baselines import model_title
 from forecasting.config import QUANTILES, RunConfig
 from forecasting.events import Check, Event, Predictor, Progress
 from forecasting.generators import run_to_end
@@ -64,7 +65,7 @@ def audit(
         ("Forecast of a fresh network", lambda: _network(panel, quick, date)),
         *_of_inputs(panel, quick, date),
         *(
-            (f"Forecast of {name}", partial(_baseline, panel, quick, date, name))
+            (f"Forecast of {model_title(name)}", partial(_baseline, panel, quick, date, name))
             for name in baselines
         ),
         ("Skill on simulated random walks", lambda: _noise(panel, quick)),

@@ -62,8 +62,8 @@ def test_a_scaling_fitted_on_everything_is_found(
     monkeypatch.setattr(Har, "fit", classmethod(everything))
     checks = {check.name: check.passed for check in audited(panel).checks}
     assert not checks["Inputs at past bars"]
-    assert not checks["Forecast of har"]
-    assert checks["Forecast of random-walk"]
+    assert not checks["Forecast of HAR volatility"]
+    assert checks["Forecast of Random walk"]
 
 
 def test_a_baseline_that_looks_ahead_is_found(
@@ -85,8 +85,8 @@ def test_a_baseline_that_looks_ahead_is_found(
 
     monkeypatch.setitem(BASELINES, "random-walk", Peeking())
     checks = {check.name: check.passed for check in audited(panel).checks}
-    assert not checks["Forecast of random-walk"]
-    assert checks["Forecast of har"]
+    assert not checks["Forecast of Random walk"]
+    assert checks["Forecast of HAR volatility"]
 
 
 def test_stop_ends_an_audit_early() -> None:

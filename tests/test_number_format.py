@@ -17,7 +17,7 @@ from app.number_format import (
     significant,
     use_english,
 )
-from app.widgets.chart_header import price
+from app.widgets.chart_header import _change_text, price
 
 
 @pytest.fixture(autouse=True)
@@ -127,3 +127,9 @@ def test_the_window_is_in_english_whatever_the_system_says() -> None:
     assert number(53174, 0) == "53,174"
     assert number(0.005, 3) == "0.005"
     assert moment(QDateTime(2026, 3, 9, 14, 51, 0)) == "9 Mar 2026, 14:51"
+
+
+def test_a_change_that_rounds_to_nothing_has_no_sign() -> None:
+    assert _change_text(-0.002, 80.47).endswith("(0.00 %)")
+    assert _change_text(-0.8, 80.0).endswith("(-1.00 %)")
+    assert _change_text(0.8, 80.0).endswith("(+1.00 %)")

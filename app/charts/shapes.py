@@ -5,10 +5,12 @@ a time step.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
+    QFont,
     QFontMetricsF,
     QKeyEvent,
     QMouseEvent,
@@ -26,6 +28,8 @@ from forecasting.shapes import Arrow, Cell, Diagram
 _ROWS = {"output": 0, "state": 1, "gap": 1, "convolution": 2, "input": 2}
 #: Length of an arrow's head, width of a gap, and of a cell at most, in pixels.
 _HEAD, _GAP, _WIDEST = 4.0, 18.0, 96.0
+#: Least size of labels in pixels.
+_SMALLEST = 8
 
 
 class ShapePicture(QWidget):
@@ -114,8 +118,9 @@ class ShapePicture(QWidget):
         font = self.font()
         rows = 4 if diagram.convolution else 3
         font.setPixelSize(max(9, round(min(rect.height() / (3.3 * rows), 11))))
-        painter.setFont(font)
         boxes = [self._box(rect, cell, diagram) for cell in diagram.cells]
+        font.setPixelSize(self._fitting(font, boxes, diagram))
+        painter.setFont(font)
         for arrow in diagram.arrows:
             self._arrow(painter, boxes[arrow.start], boxes[arrow.end], arrow)
         metrics = QFontMetricsF(font)
@@ -123,6 +128,17 @@ class ShapePicture(QWidget):
             if cell.kind == "state" and diagram.members > 1:
                 self._members(painter, box)
             self._cell(painter, box, cell, metrics)
+
+    @staticmethod
+    def _fitting(font: QFont, boxes: Sequence[QRectF], diagram: Diagram) -> int:
+        """Return the size in pixels at which every label is inside its box, where one is."""
+        metrics = QFontMetricsF(font)
+        part = min(
+            (box.width() - 6) / max(metrics.horizontalAdvance(cell.label), 1)
+            for cell, box in zip(diagram.cells, boxes, strict=True)
+            if cell.label != "…"
+        )
+        return max(_SMALLEST, min(font.pixelSize(), int(font.pixelSize() * part)))
 
     def _members(self, painter: QPainter, box: QRectF) -> None:
         """Paint further boxes behind a state: networks that are trained side by side."""
@@ -140,7 +156,7 @@ class ShapePicture(QWidget):
         )
         row = 3 if diagram.convolution and cell.kind == "input" else _ROWS[cell.kind]
         left, top = rect.left() + cell.column * wide, rect.top() + row * tall
-        across = _GAP if cell.label == "…" else min(wide * 0.7, _WIDEST)
+        across = _GAP if cell.label == "…" else min(max(wide * 0.7, wide - 10), _WIDEST)
         return QRectF(left + (wide - across) / 2, top + tall * 0.2, across, tall * 0.6)
 
     def _cell(self, painter: QPainter, box: QRectF, cell: Cell, metrics: QFontMetricsF) -> None:

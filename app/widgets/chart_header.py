@@ -235,9 +235,9 @@ class ChartHeader(QWidget):
 
 def _change_text(rise: float, before: float) -> str:
     arrow = "▲" if rise > 0 else "▼" if rise < 0 else "■"
-    share = (
-        f" ({'+' if rise > 0 else '-' if rise < 0 else ''}{number(abs(rise / before) * 100, 2)} %)"
-        if before
-        else ""
-    )
+    share = ""
+    if before:
+        percent = round(abs(rise / before) * 100, 2)
+        sign = "" if not percent else "+" if rise > 0 else "-"
+        share = f" ({sign}{number(percent, 2)} %)"
     return f"{arrow} {price(abs(rise), before)}{share}"

@@ -22,7 +22,7 @@ from app.widgets.table_view import TableView
 #: Least heights of the list of models and of the table of scores, and sizes of the dialog before
 #: and after there are scores.
 _LIST, _TABLE = 150, 150
-_SIZE, _WITH_SCORES = QSize(560, 470), QSize(680, 680)
+_SIZE, _WITH_SCORES = QSize(560, 470), QSize(780, 760)
 
 
 class CombinationDialog(QDialog):
@@ -52,11 +52,14 @@ class CombinationDialog(QDialog):
             )
         )
         self._message = QLabel()
-        self._verdict = QLabel()
-        for label in (about, self._message, self._verdict):
+        self._verdict, self._notes = QLabel(), QLabel()
+        for label in (about, self._message, self._verdict, self._notes):
             label.setWordWrap(True)
-        about.setProperty("role", "muted")
-        self._verdict.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._verdict.setProperty("role", "heading")
+        for label in (about, self._notes):
+            label.setProperty("role", "muted")
+        for label in (self._verdict, self._notes):
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.models = QListWidget()
         self.models.setAccessibleName(self.tr("Models to combine"))
         self.models.setMinimumHeight(_LIST)
@@ -83,6 +86,7 @@ class CombinationDialog(QDialog):
             (self.models, 1),
             (self._message, 0),
             (self._verdict, 0),
+            (self._notes, 0),
             (self.scores, 1),
         ):
             rows.addWidget(part, stretch)
@@ -124,9 +128,10 @@ class CombinationDialog(QDialog):
 
     def show_result(self, sentence: str, notes: Sequence[str], scores: Columns) -> None:
         """Show the verdict and the scores; an empty sentence takes them away."""
-        self._verdict.setText(" ".join((sentence, *notes)))
+        self._verdict.setText(sentence)
+        self._notes.setText("\n".join(notes))
         there = bool(sentence)
-        for part in (self._verdict, self.scores, self.journal_button):
+        for part in (self._verdict, self._notes, self.scores, self.journal_button):
             part.setVisible(there)
         self.scores.show_sheet(scores)
         if there:
@@ -134,7 +139,9 @@ class CombinationDialog(QDialog):
 
     def summary(self) -> str:
         """Return what is said in words."""
-        return f"{self._message.text()} {self._verdict.text()}".strip()
+        return " ".join(
+            label.text() for label in (self._message, self._verdict, self._notes) if label.text()
+        )
 
     def _press(self) -> None:
         (self.stop_requested if self._running else self.combine_requested).emit()

@@ -18,6 +18,7 @@ class Note(QScrollArea):
 
     def __init__(self) -> None:
         super().__init__()
+        self.setObjectName("note")
         self.label = QLabel()
         self.label.setWordWrap(True)
         self.label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
