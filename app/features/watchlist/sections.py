@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -40,13 +40,20 @@ def sections_of(rows: Sequence[Row], order: str = "") -> tuple[Section, ...]:
     """Return the sections of rows as they are shown: files of several series, or groups; none
     where one file makes the whole list, or where rows are sorted by a number.
     """
-    if order == "group":
-        found = _runs(rows, "group", lambda row: row.group)
-        return found if any(row.group for row in rows) else ()
-    if order:
+    if order not in ("", "group"):
         return ()
-    found = _runs(rows, "file", lambda row: row.request.reference)
-    return tuple(item for item in found if item.count > 1) if len(found) > 1 else ()
+    kind, of = ("group", _group) if order else ("file", _reference)
+    runs = [(value, tuple(members)) for value, members in groupby(rows, of)]
+    if (not order and len(runs) < 2) or (order and not any(row.group for row in rows)):
+        return ()
+    found, start = [], 0
+    for value, members in runs:
+        if order or len(members) > 1:
+            name = value or _nameless() if order else file_name(members[0])
+            heading = f"{name} · {_count(len(members))}"
+            found.append(Section(f"{kind}:{value}", heading, start, len(members)))
+        start += len(members)
+    return tuple(found)
 
 
 def remembered(keys: Sequence[str]) -> frozenset[str]:
@@ -59,15 +66,17 @@ def file_name(row: Row) -> str:
     return Path(row.request.reference).name if row.request.spec.is_path else row.request.reference
 
 
-def _runs(rows: Sequence[Row], kind: str, of: Callable[[Row], str]) -> tuple[Section, ...]:
-    """Return each run of rows for which a text is the same."""
-    text = QCoreApplication.translate("SeriesList", "{name} · {n} series")
-    nameless = QCoreApplication.translate("SeriesList", "No group")
-    found, start = [], 0
-    for value, members in groupby(rows, of):
-        together = tuple(members)
-        name = file_name(together[0]) if kind == "file" else value or nameless
-        heading = text.format(name=name, n=number(len(together), 0))
-        found.append(Section(f"{kind}:{value}", heading, start, len(together)))
-        start += len(together)
-    return tuple(found)
+def _group(row: Row) -> str:
+    return row.group
+
+
+def _reference(row: Row) -> str:
+    return row.request.reference
+
+
+def _nameless() -> str:
+    return QCoreApplication.translate("SeriesList", "No group")
+
+
+def _count(rows: int) -> str:
+    return QCoreApplication.translate("SeriesList", "{n} series").format(n=number(rows, 0))
