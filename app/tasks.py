@@ -19,8 +19,8 @@ from forecasting.sources.options import Request
 #: Whether tickers are fetched: when they are old, in any case, or not at all.
 Refresh = Literal["auto", "always", "never"]
 
-#: Seconds in which prices that have come are drawn.
-_SHOWING_S = 0.4
+#: Seconds in which prices that have come are drawn, before they are compared.
+SHOWING_S = 0.4
 
 
 def loading(requests: Sequence[Request], refresh: Refresh) -> Job:
@@ -30,7 +30,7 @@ def loading(requests: Sequence[Request], refresh: Refresh) -> Job:
         for event in jobs.load(requests, should_stop=should_stop, refresh=refresh):
             yield event
             if isinstance(event, SeriesLoaded) and not should_stop():
-                time.sleep(_SHOWING_S)  # what is compared next would hold the chart up
+                time.sleep(SHOWING_S)  # what is compared next would hold the chart up
         arrow = sys.modules.get("pyarrow")
         if arrow is not None:  # what reading has needed for a while is given back
             arrow.default_memory_pool().release_unused()

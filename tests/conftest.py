@@ -67,6 +67,15 @@ def frozen_imports() -> None:
     gc.freeze()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_pause() -> Iterator[None]:
+    """Compare prices as soon as they have come: offscreen nobody waits for the chart."""
+    with pytest.MonkeyPatch.context() as patch:
+        if os.environ["QT_QPA_PLATFORM"] == "offscreen":
+            patch.setattr("app.tasks.SHOWING_S", 0.0)
+        yield
+
+
 @pytest.fixture(scope="session")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The home folders of the tests, numbered here: pytest would read all that there are for each

@@ -58,13 +58,22 @@ def rested(bench: Workbench) -> None:
     """Wait until nothing runs and nothing waits for a pause in the typing: what a window that
     stays open must leave to the next test.
     """
-    wait(
-        lambda: (
-            not any(timer.isActive() for timer in bench.window.findChildren(QTimer))
-            and not bench.training_controller._timer
-        )
-    )
     idle(bench)
+    while hastened(bench):
+        idle(bench)
+
+
+def hastened(bench: Workbench) -> bool:
+    """Let what waits for a pause in the typing happen now; False where nothing does."""
+    timers = [
+        timer
+        for timer in bench.window.findChildren(QTimer)
+        if timer.isSingleShot() and timer.isActive()
+    ]
+    for timer in timers:
+        timer.stop()
+        timer.timeout.emit()
+    return bool(timers)
 
 
 @contextmanager
@@ -81,7 +90,7 @@ def window(folder: Path, *references: str, recovery: bool = False) -> Iterator[W
         shown.resize(1024, 700)
         shown.show()
         bench = shown.furnish()
-        idle(bench)
+        rested(bench)
         if not recovery:
             bench.project_controller.close()
         try:

@@ -48,10 +48,12 @@ class QuantileHead(nn.Module):
         powers = torch.stack([index**k for k in range(min(_DEGREE + 1, horizon))])
         self.register_buffer("basis", powers, persistent=False)
         self.register_buffer(
-            "farthest", torch.tensor([_FARTHEST, _WIDEST, _WIDEST]), persistent=False
+            "farthest", torch.tensor([_FARTHEST, _WIDEST, _WIDEST], device="cpu"), persistent=False
         )
         self.register_buffer(
-            "gain", torch.tensor([_SHIFT_GAIN, 1.0, 1.0]) / self.farthest, persistent=False
+            "gain",
+            torch.tensor([_SHIFT_GAIN, 1.0, 1.0], device="cpu") / self.farthest,
+            persistent=False,
         )
         self.residual = nn.Linear(width, 3 * len(powers))
         nn.init.zeros_(self.residual.weight)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
-from PySide6.QtCore import QObject, QTimerEvent
+from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QMainWindow
 
 from app.actions import Actions
@@ -66,7 +66,10 @@ class TrainingController(QObject):
         self._offers: list[TrainingKept] = []
         self._theme = LIGHT
         self._rates: LearningRateDialog | None = None
-        self._timer = 0
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_REST_MS)
+        self._soon.timeout.connect(self._estimate)
         self._offer, self._training, self._model = offer, training, model
         self._training.pause_requested.connect(self.toggle_pause)
         self._training.longer_requested.connect(self.train_longer)
@@ -163,21 +166,13 @@ class TrainingController(QObject):
             lambda: self._model.show_config(self._model.config().changed(learning_rate=rate))
         )
 
-    def timerEvent(self, event: QTimerEvent) -> None:
-        """Ask for the cost once the settings rest."""
-        self.killTimer(event.timerId())
-        self._timer = 0
-        self._estimate()
-
     def _suit(self) -> None:
         """Let the form know which series are loaded: defaults depend on their kind."""
         self._model.suit(self._session.panel)
 
     def _rest(self) -> None:
-        """Debounce: restart the timer that asks for the cost estimate."""
-        if self._timer:
-            self.killTimer(self._timer)
-        self._timer = self.startTimer(_REST_MS)
+        """Restart the timer that asks for the cost estimate."""
+        self._soon.start()
 
     def _estimate(self) -> None:
         """Ask what the settings cost, once they rest; a window that is closing asks nothing

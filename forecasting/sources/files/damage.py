@@ -9,7 +9,7 @@ from forecasting.sources.files.columns import Roles
 from forecasting.sources.files.grid import Grid
 from forecasting.sources.files.labels import PRICE_ROLES
 from forecasting.sources.files.numbers import all_plain
-from forecasting.sources.files.vocabulary import months, plain
+from forecasting.sources.files.vocabulary import months, pattern_for, plain
 
 _PRICES = tuple(role for role in PRICE_ROLES if role != "volume")
 
@@ -71,7 +71,7 @@ def _became_date(cells: Any) -> str:
     """Return a cell that is a day and a month where a number should be, "" where there is none."""
     import pyarrow.compute as pc
 
-    like = cells.filter(pc.match_substring_regex(cells, _DAY))
+    like = cells.filter(pc.match_substring_regex(cells, pattern_for(cells, _DAY)))
     known = months()
     for cell in like.unique().to_pylist()[:100]:
         words = [word for word in plain(cell).split() if not word.isdigit()]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from forecasting.series import Dates
 from forecasting.sources.files.eras import CALENDARS, in_our_years, other_calendar, without_eras
 from forecasting.sources.files.serials import FORMS, full_year, read_serials, stamps, strangeness
-from forecasting.sources.files.vocabulary import ZONES, months, plain
+from forecasting.sources.files.vocabulary import ZONES, months, pattern_for, plain
 
 #: Offset of a cell that names no time zone.
 NO_ZONE = -32768
@@ -488,7 +488,7 @@ def _groups(text: Any, pattern: str) -> tuple[npt.NDArray[np.bool_], dict[str, A
     """
     import pyarrow.compute as pc
 
-    found = pc.extract_regex(text, pattern)
+    found = pc.extract_regex(text, pattern_for(text, pattern))
     hit = found.is_valid().to_numpy(zero_copy_only=False)
     found = found.drop_null()
     return hit, {

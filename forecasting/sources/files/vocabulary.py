@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache, lru_cache
+from typing import Any
 
 
 def words_of(text: str) -> frozenset[str]:
@@ -212,3 +213,21 @@ def english_names() -> frozenset[str]:
     opening highest lowest settle settlement rate nav mid spot fixing target bpi usd asofdate legalcloseprice dates month
     week period epoch ts begin begins start timestamps"""
     )
+
+
+def pattern_for(cells: Any, pattern: str) -> str:
+    r"""Return a pattern without the letters of other scripts where all cells are ASCII: RE2 needs
+    several milliseconds to compile ``\p{L}``, each time.
+
+    Parameters
+    ----------
+    cells : pyarrow.Array
+        Text that is to be matched, length T.
+    pattern : str
+        In RE2's syntax, with ``\p{L}`` or ``[\p{L}\p{M}]``.
+    """
+    import pyarrow.compute as pc
+
+    if not pc.all(pc.string_is_ascii(cells), min_count=0).as_py():
+        return pattern
+    return pattern.replace(r"[\p{L}\p{M}]", "[A-Za-z]").replace(r"\p{L}", "[A-Za-z]")
