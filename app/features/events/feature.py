@@ -15,7 +15,7 @@ EVENTS = FeatureSpec(
             "",
             "Mark dividends (D), splits (S) and earnings reports (E) at the foot of the chart",
             switch=True,
-            after="past_outside",
+            after="fit",
         )
     },
 )

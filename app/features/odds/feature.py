@@ -14,7 +14,7 @@ ODDS = FeatureSpec(
             "Alt+L",
             "plus",
             "Draw a line over the forecast, and read the odds of reaching it while you drag it",
-            after="past_next",
+            after="fit",
         )
     },
     title="Odds",
