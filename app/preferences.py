@@ -179,6 +179,8 @@ class Preferences:
     drawing_tools = _Value(bool, True)
     #: Whether a strip shows what moved the forecast.
     why_strip = _Value(bool, False)
+    #: Whether the forecast is drawn as candles, too.
+    whole_candles = _Value(bool, False)
     #: Charts that are shown at once.
     charts = _Choice((1, 2, 4), 1)
     #: Language of the lessons' texts, by its code.

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from window_bench import idle, price_file, wait, window
 
 from app.cli import main
 from forecasting import RunConfig, jobs
 from forecasting.errors import DataError
+from forecasting.events import EngineReady
 from forecasting.paths.candles import PARTS, BarShapes, CandlesMade, candle_samples
 from forecasting.paths.sampling import Paths
 from forecasting.series import Panel, PriceSeries
@@ -137,3 +140,39 @@ def test_the_command_prints_and_writes_candles(
     assert len(table) == 2 * len(PARTS)
     assert main(words) == 0
     assert "Low, 80 %" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_window_draws_the_forecast_as_candles(tmp_path: Path, qapp: object) -> None:
+    settings = {"epochs": 2, "patience": 2, "hidden_size": 4, "layers": 1, "input_size": 8}
+    config = RunConfig().changed(model="gru", horizon=3, baselines="drift", **settings)
+    with window(tmp_path, price_file(tmp_path / "AAA.csv", 200)) as bench:
+        bench.session.engine = next(e for e in jobs.warm_up() if isinstance(e, EngineReady))
+        bench.model.show_config(config)
+        artist = bench.chart.forecasts.candles
+        switch = bench.actions["whole_candles"]
+        assert not switch.isChecked(), "off by default"
+        switch.trigger()
+        bench.actions["train"].trigger()
+        wait(lambda: artist.candles is not None, 60)
+        idle(bench)
+        bench.chart.refresh()
+        bars = len(bench.chart.series)
+        foreseen = bench.chart._read(bars)
+        assert re.search(r"candle  O .* H .*\(.* – .*\)   L .*\(.* – .*\)   C ", foreseen)
+        table = bench.chart.table()
+        columns = [name for name in table if "-high-" in name]
+        assert [name.partition("-")[2] for name in columns] == [
+            "high-median",
+            "high-lo-80",
+            "high-hi-80",
+        ]
+        assert np.isfinite(table[columns[0]][-3:]).all()
+        assert np.isnan(table[columns[0]][:-3]).all()
+        labels = [entry.label for entry in bench.chart.entries if entry.key == "candles"]
+        assert labels == ["candles, 80 % of high and low"]
+        bench.chart.toggle("candles")
+        assert not [name for name in bench.chart.table() if "-high-" in name], "hidden"
+        bench.chart.toggle("candles")
+        switch.trigger()
+        bench.chart.refresh()
+        assert not artist.known

@@ -22,6 +22,7 @@ from app.charts.bands import (
     band_key,
 )
 from app.charts.bar_mapping import BarMapping
+from app.charts.candle_forecast import CandleForecastArtist
 from app.charts.canvas import Artist
 from app.charts.compare import CompareArtist, Compared
 from app.charts.legend import Entry, Mark, words
@@ -45,7 +46,7 @@ class ForecastLayers:
         Past forecasts.
     compared : tuple of Compared
         Forecasts of other runs.
-    fan, base_fan, past, truth, compare, origin
+    fan, candles, base_fan, past, truth, compare, origin
         The artists.
     """
 
@@ -58,6 +59,7 @@ class ForecastLayers:
         self.fan, self.base_fan = ForecastArtist(), BaselineArtist()
         self.past, self.truth = PastArtist(), TruthArtist()
         self.compare, self.origin = CompareArtist(), PastForecastArtist()
+        self.candles = CandleForecastArtist()
         self._split: tuple[np.datetime64, np.datetime64] | None = None
         self._splits = (SplitArtist(), SplitArtist())
         self._cutoffs = (CutoffArtist(), CutoffArtist(label=False))
@@ -77,7 +79,7 @@ class ForecastLayers:
     @property
     def behind(self) -> list[Artist]:
         """What lies behind the prices."""
-        return [self.past, self.base_fan, self.fan, self.compare, self.origin.below]
+        return [self.past, self.base_fan, self.fan, self.candles, self.compare, self.origin.below]
 
     @property
     def before(self) -> list[Artist]:
@@ -157,6 +159,8 @@ class ForecastLayers:
         """
         bands = [None if band is None else band.mapped(mapping) for band in self._bands]
         self.fan.fan, self.base_fan.fan = bands
+        self.candles.hidden = hidden
+        self.candles.locate(self.forecast if self.final else None, self.fan.fan)
         self.compare.map_to_chart(mapping)
         self.origin.locate(series, timeline, mapping)
         alone = self.origin.fan is not None
@@ -229,7 +233,8 @@ class ForecastLayers:
             seen = (band.x >= start) & (band.x <= stop)
             if limit is not None and seen.any():
                 found.append((float(limit[0][seen].min()), float(limit[1][seen].max())))
-        return found
+        candles = self.candles.extent(start, stop)
+        return found if candles is None else [*found, candles]
 
     def end(self, hidden: frozenset[str]) -> float | None:
         """Return the last forecast price, None where none is drawn."""
@@ -248,6 +253,7 @@ class ForecastLayers:
                 Entry(f"{level} %", theme.forecast, marks[level], key=band_key(level))
                 for level in sorted(self.fan.fan.bands)
             ]
+            entries += self.candles.entries(theme)
         if self.base_fan.fan is not None and self.baseline is not None:
             bands = self.base_fan.fan.bands
             name = f"{model_title(self.baseline.model)}{f' {max(bands)} %' if bands else ''}"
@@ -264,7 +270,11 @@ class ForecastLayers:
         if band is None or self.forecast is None or not band.step(bar):
             return self.origin.read(bar) if bar < timeline.bars else ""
         if bar >= timeline.bars:
-            return read_forecast(band, self.forecast.model, timeline, bar)
+            parts = (
+                read_forecast(band, self.forecast.model, timeline, bar),
+                self.candles.read(bar),
+            )
+            return "   ".join(filter(None, parts))
         return self.origin.read(bar) or read_past(band, self.forecast.model, bar)
 
     def of(self, symbol: str) -> Sequence[Forecast]:

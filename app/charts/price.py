@@ -125,7 +125,9 @@ class PriceChart(PriceScene):
         low, high = self.shown_bars
         first, last = math.ceil(low), math.floor(high)
         forecasts = self.forecasts.of(self._series.symbol)
-        columns = price_table(self._series, forecasts, first, last)
+        columns = price_table(
+            self._series, forecasts, first, last, self.forecasts.candles.columns()
+        )
         bars = slice(max(first, 0), max(last + 1, 0))
         rows = np.searchsorted(columns["ds"], self._series.ds[bars])
         for study in self._seen_studies():

@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from itertools import zip_longest
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import Signal
@@ -34,6 +35,9 @@ from forecasting.events import SplitMade
 from forecasting.indicators import Indicator
 from forecasting.series import Dates, Floats, Forecast, Outcomes, PriceSeries
 from forecasting.sources.resample import joined_dates
+
+if TYPE_CHECKING:
+    from forecasting.paths.candles import Candles
 
 _VOLUME_SHARE, _STUDY_SHARE = 0.17, 0.24
 #: Below this height in pixels a legend tells names only.
@@ -262,6 +266,11 @@ class PriceScene(BarView):
         drawn.
         """
         self.forecasts.compared = compared
+        self.mark_dirty()
+
+    def show_candles(self, candles: Candles | None) -> None:
+        """Draw whole candles of the shown forecast; None takes them away."""
+        self.forecasts.candles.candles = candles
         self.mark_dirty()
 
     def show_why(self, explanation: Explanation | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -50,7 +50,11 @@ def zoned(ds: Dates, tz: str) -> npt.NDArray[Any]:
 
 
 def price_table(
-    series: PriceSeries, forecasts: Sequence[Forecast], first: int, last: int
+    series: PriceSeries,
+    forecasts: Sequence[Forecast],
+    first: int,
+    last: int,
+    more: Mapping[str, npt.NDArray[np.float64]] | None = None,
 ) -> dict[str, npt.NDArray[Any]]:
     """Return the bars ``first`` to ``last`` and all dates that are forecast, NaN where a date has
     no value.
@@ -62,6 +66,8 @@ def price_table(
         Of this series.
     first, last : int
         Indices of the first and last bar wanted; what lies outside the series is left out.
+    more : mapping of str to ndarray, shape [H] each
+        Further columns of the first forecast.
     """
     part = slice(max(first, 0), max(last + 1, 0))
     known = series.ds[part]
@@ -80,7 +86,8 @@ def price_table(
         "ds": zoned(ds, series.tz),
     }
     table |= {name: spread(series[name][part], rows) for name in series.columns}
-    for item in forecasts:
+    for index, item in enumerate(forecasts):
         at = np.searchsorted(ds, item.ds)
-        table |= {name: spread(values, at) for name, values in forecast_columns(item).items()}
+        columns = {**forecast_columns(item), **(more or {} if index == 0 else {})}
+        table |= {name: spread(values, at) for name, values in columns.items()}
     return table

@@ -21,6 +21,7 @@ from app.features.portfolio.feature import PORTFOLIO
 from app.features.search.feature import SEARCH
 from app.features.spec import FeatureSpec
 from app.features.watch.feature import WATCH
+from app.features.whole_candles.feature import WHOLE_CANDLES
 from app.features.yesterday.feature import YESTERDAY
 
 #: In the order of their docks.
@@ -42,6 +43,7 @@ FEATURES: tuple[FeatureSpec, ...] = (
     COMPARE,
     CHART_GRID,
     EVENTS,
+    WHOLE_CANDLES,
 )
 
 
