@@ -1,7 +1,7 @@
 """Make the pictures of the documents: drives the real window on a sample, without a display.
 
 Run it from the top of a checkout: ``python docs/screenshots.py [FOLDER [documents] [networks]
-[judge] [gallery] [inputs] [search]]`` (``docs/images`` and all by default).
+[judge] [gallery] [inputs] [search] [candles]]`` (``docs/images`` and all by default).
 """
 
 from __future__ import annotations
@@ -456,6 +456,24 @@ def searched_in(name: str, path: str, folder: Path) -> None:
         panel.view.setCurrentIndex(index)
         front(bench, "search")
         kept(panel, folder / f"search-{view}{suffix}.png")
+
+
+def candles(folder: Path) -> None:
+    """Write the pictures of whole candles in docs/odds.md, light and dark."""
+    for name in ("light", "dark"):
+        candles_in(name, folder)
+
+
+def candles_in(name: str, folder: Path) -> None:
+    """Write the picture of whole candles in a theme."""
+    suffix = "" if name == "light" else f"-{name}"
+    bench = opened(name, SIZE)
+    bench.actions["whole_candles"].setChecked(True)
+    bench.train()
+    wait(lambda: bench.chart.forecasts.candles.known and not bench.session.busy)
+    bench.actions["span-1M"].trigger()
+    front(bench, "model")
+    kept(bench.window, folder / f"whole-candles{suffix}.png")
     closed(bench)
 
 
@@ -480,6 +498,7 @@ if __name__ == "__main__":
         "gallery": gallery,
         "inputs": inputs,
         "search": searches,
+        "candles": candles,
     }
     for wanted in sys.argv[2:] or makers:
         makers[wanted](images)

@@ -156,9 +156,12 @@ def test_the_window_draws_the_forecast_as_candles(tmp_path: Path, qapp: object) 
         wait(lambda: artist.candles is not None, 60)
         idle(bench)
         bench.chart.refresh()
-        bars = len(bench.chart.series)
-        foreseen = bench.chart._read(bars)
-        assert re.search(r"candle  O .* H .*\(.* – .*\)   L .*\(.* – .*\)   C ", foreseen)
+        first = len(bench.chart.series)
+        (entry,) = bench.chart.forecasts.candles.entries(bench.chart.theme, first)
+        assert entry in bench.chart.forecasts.entries(bench.chart.theme, first)
+        assert re.fullmatch(r"O \S+  H \S+  L \S+  C \S+", entry.value)
+        foreseen = bench.chart.forecasts.candles.read(first)
+        assert re.fullmatch(r"high 80 % \S+ – \S+   low 80 % \S+ – \S+", foreseen)
         table = bench.chart.table()
         columns = [name for name in table if "-high-" in name]
         assert [name.partition("-")[2] for name in columns] == [
@@ -168,8 +171,6 @@ def test_the_window_draws_the_forecast_as_candles(tmp_path: Path, qapp: object) 
         ]
         assert np.isfinite(table[columns[0]][-3:]).all()
         assert np.isnan(table[columns[0]][:-3]).all()
-        labels = [entry.label for entry in bench.chart.entries if entry.key == "candles"]
-        assert labels == ["candles, 80 % of high and low"]
         bench.chart.toggle("candles")
         assert not [name for name in bench.chart.table() if "-high-" in name], "hidden"
         bench.chart.toggle("candles")

@@ -147,7 +147,7 @@ def test_inputs_are_chosen_while_a_file_of_many_columns_is_imported(
         table = dialog.inputs.table
         assert table.rowCount() == 40
         names = [table.item(row, 0).text() for row in range(40)]
-        assert table.item(names.index("factor 3"), 4).text() == "50%"
+        assert table.item(names.index("factor 3"), 4).text() == "50 %"
         dialog.inputs.search.setText("R 3")
         shown = [name for row, name in enumerate(names) if not table.isRowHidden(row)]
         assert shown == ["factor 3", *(f"factor {number}" for number in range(30, 40))]

@@ -154,10 +154,17 @@ class SplitArtist:
 
 
 class SplitNames:
-    """The names of the parts over their shades: a word says what a colour only hints at."""
+    """The names of the parts over their shades: a word says what a colour only hints at.
+
+    Attributes
+    ----------
+    lift : float
+        Pixels at the foot that are left to something else.
+    """
 
     def __init__(self, split: SplitArtist) -> None:
         self._split = split
+        self.lift = 0.0
 
     def paint(self, painter: QPainter, frame: Frame) -> None:
         """Write each name where it fits."""
@@ -167,7 +174,7 @@ class SplitNames:
                 write_on(
                     painter,
                     frame,
-                    QPointF(left + 7, frame.height - 8),
+                    QPointF(left + 7, frame.height - 8 - self.lift),
                     name,
                     shade or frame.theme.train,
                 )

@@ -46,6 +46,10 @@ class CandleForecastArtist:
         self.hidden: frozenset[str] = frozenset()
         self._bars: Floats = np.empty(0)
 
+    def show(self, candles: Candles | None) -> None:
+        """Take candles, which are drawn once they are located; None takes them away."""
+        self.candles, self._bars = candles, np.empty(0)
+
     def locate(self, forecast: Forecast | None, band: ForecastBand | None) -> None:
         """Put the candles on the bars of the forecast they were made of; nothing is drawn beside
         another forecast, or where the chart has joined the bars.
@@ -81,34 +85,41 @@ class CandleForecastArtist:
         low, high = self._part(_LOW, 0.1)[seen], self._part(_HIGH, 0.9)[seen]
         return float(low.min()), float(high.max())
 
-    def entries(self, theme: Theme) -> list[Entry]:
-        """Return the legend of the candles."""
+    def entries(self, theme: Theme, bar: int = -1) -> list[Entry]:
+        """Return the legend of the candles, with that of a bar where it has one."""
         if not self.known:
             return []
-        name = words("candles, 80 % of high and low")
-        return [Entry(name, theme.forecast, "line", (3.0, 2.0), CANDLES_KEY)]
+        value = self.value(bar)
+        return [Entry(words("candles"), theme.forecast, "line", (3.0, 2.0), CANDLES_KEY, value)]
+
+    def _step(self, bar: int) -> int:
+        """Return the step of a bar, counted from 0; -1 where no candle is foreseen or shown."""
+        step = int(np.searchsorted(self._bars, bar - _EXACT))
+        if CANDLES_KEY in self.hidden or step >= self._bars.size:
+            return -1
+        return step if abs(self._bars[step] - bar) <= _EXACT else -1
+
+    def _numbers(self, step: int, part: int, *levels: float) -> list[str]:
+        assert self.candles is not None
+        decimals = price_decimals(self.candles.y0)
+        return [number(float(self._part(part, level)[step]), decimals) for level in levels]
+
+    def value(self, bar: int) -> str:
+        """Return the medians of a bar for the legend, "" where none are foreseen."""
+        step = self._step(bar)
+        if step < 0:
+            return ""
+        letters = zip("OHLC", (_OPEN, _HIGH, _LOW, _CLOSE), strict=True)
+        return "  ".join(f"{name} {self._numbers(step, part, 0.5)[0]}" for name, part in letters)
 
     def read(self, bar: int) -> str:
-        """Return the candle of a bar as one line, "" where none is foreseen."""
-        step = int(np.searchsorted(self._bars, bar - _EXACT))
-        if self.candles is None or CANDLES_KEY in self.hidden or step >= self._bars.size:
+        """Return the 80 % bands of high and low of a bar, "" where none are foreseen."""
+        step = self._step(bar)
+        if step < 0:
             return ""
-        if abs(self._bars[step] - bar) > _EXACT:
-            return ""
-        decimals = price_decimals(self.candles.y0)
-
-        def text_of(name: str, part: int, band: bool) -> str:
-            middle, low, high = (
-                number(float(self._part(part, level)[step]), decimals) for level in (0.5, 0.1, 0.9)
-            )
-            return f"{name} {middle} ({low} – {high})" if band else f"{name} {middle}"
-
-        return words("candle  {open}   {high}   {low}   {close}").format(
-            open=text_of("O", _OPEN, False),
-            high=text_of("H", _HIGH, True),
-            low=text_of("L", _LOW, True),
-            close=text_of("C", _CLOSE, False),
-        )
+        high, low = (self._numbers(step, part, 0.1, 0.9) for part in (_HIGH, _LOW))
+        text = words("high 80 % {high}   low 80 % {low}")
+        return text.format(high=" – ".join(high), low=" – ".join(low))
 
     def columns(self) -> dict[str, Floats]:
         """Return medians of open, high and low, and the 80 % bands of high and low, [H] each,

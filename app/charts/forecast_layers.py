@@ -63,7 +63,7 @@ class ForecastLayers:
         self._split: tuple[np.datetime64, np.datetime64] | None = None
         self._splits = (SplitArtist(), SplitArtist())
         self._cutoffs = (CutoffArtist(), CutoffArtist(label=False))
-        self._names = SplitNames(self._splits[0])
+        self.names = SplitNames(self._splits[0])
         self._bands: list[ForecastBand | None] = [None, None]
         self._cutoff_bar = -1
         self._past_of: tuple[PriceSeries | None, Outcomes | None, BarMapping | None]
@@ -84,7 +84,7 @@ class ForecastLayers:
     @property
     def before(self) -> list[Artist]:
         """What lies over the prices."""
-        return [self._names, self.truth, self._cutoffs[0], self.origin]
+        return [self.names, self.truth, self._cutoffs[0], self.origin]
 
     @property
     def cutoff_below(self) -> CutoffArtist:
@@ -241,8 +241,8 @@ class ForecastLayers:
         band = self.fan.fan
         return None if band is None or POINT_KEY in hidden else float(band.point[-1])
 
-    def entries(self, theme: Theme) -> list[Entry]:
-        """Return the legend of what is drawn or hidden."""
+    def entries(self, theme: Theme, bar: int = -1) -> list[Entry]:
+        """Return the legend of what is drawn or hidden, with the candle of a bar to come."""
         entries: list[Entry] = []
         if self.fan.fan is not None and self.forecast is not None:
             text = words("{model} {point}") if self.final else words("{model} (training) {point}")
@@ -253,7 +253,7 @@ class ForecastLayers:
                 Entry(f"{level} %", theme.forecast, marks[level], key=band_key(level))
                 for level in sorted(self.fan.fan.bands)
             ]
-            entries += self.candles.entries(theme)
+            entries += self.candles.entries(theme, bar)
         if self.base_fan.fan is not None and self.baseline is not None:
             bands = self.base_fan.fan.bands
             name = f"{model_title(self.baseline.model)}{f' {max(bands)} %' if bands else ''}"

@@ -18,6 +18,8 @@ from forecasting.series import Ints
 
 #: Radius of a mark, and pixels between two of them below which they are one.
 _RADIUS, _APART = 7.0, 16.0
+#: What the marks take of the foot of a chart, in pixels.
+MARKS_HEIGHT = 2 * _RADIUS + 4
 #: Texts that are told of one bar.
 _MOST_TEXTS = 4
 

@@ -15,7 +15,7 @@ from app.charts.attached import AttachedParts, Drag, bar_at, index_at
 from app.charts.drawing_editor import DrawingEditor, described, holds_drawing
 from app.charts.event_marks import EVENTS, event_marks, events_in_words
 from app.charts.legend_keys import LegendKeys
-from app.charts.marks import Mark, MarksArtist
+from app.charts.marks import MARKS_HEIGHT, Mark, MarksArtist
 from app.charts.measure import MeasureTool
 from app.charts.overlay import in_words, read_bar
 from app.charts.plot import Columns
@@ -225,7 +225,7 @@ class PriceChart(PriceScene):
         self._dates.pointer = self.marks.pointed = bar
         self._crosshairs[0].y, self._crosshairs[0].caught = y, caught
         self._price_axis.pointer = y
-        if self._studies or self._overlaid:
+        if self._studies or self._overlaid or self.forecasts.candles.known:
             self._legend.entries = self._entries()
         self.readout.emit("" if bar is None else self._read_with_odds(bar, y))
         self.pointed.emit(None if bar is None else self._timeline.ds[bar])
@@ -238,7 +238,7 @@ class PriceChart(PriceScene):
             crosshair.bar = bar
         self._crosshairs[0].y = self._price_axis.pointer = None
         self._dates.pointer = bar
-        if self._studies or self._overlaid:
+        if self._studies or self._overlaid or self.forecasts.candles.known:
             self._legend.entries = self._entries()
         self.repaint_panes()
 
@@ -444,6 +444,7 @@ class PriceChart(PriceScene):
         shown = () if EVENTS in self.hidden else self._events
         if self.marks.groups.get(EVENTS) is not shown:
             self.marks.show(EVENTS, shown)
+        self.forecasts.names.lift = MARKS_HEIGHT if any(self.marks.groups.values()) else 0.0
 
     def _say(self, text: str) -> None:
         """Say where the keyboard is."""

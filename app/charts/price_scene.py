@@ -270,7 +270,7 @@ class PriceScene(BarView):
 
     def show_candles(self, candles: Candles | None) -> None:
         """Draw whole candles of the shown forecast; None takes them away."""
-        self.forecasts.candles.candles = candles
+        self.forecasts.candles.show(candles)
         self.mark_dirty()
 
     def show_why(self, explanation: Explanation | None) -> None:
@@ -467,7 +467,9 @@ class PriceScene(BarView):
 
     def _entries(self) -> list[Entry]:
         """Return the legend of what is drawn or hidden."""
-        entries = self.forecasts.entries(self.theme)
+        room = self._price.height() >= _BRIEF
+        pointed = self._crosshairs[0].bar if room else None
+        entries = self.forecasts.entries(self.theme, -1 if pointed is None else pointed)
         entries += self._overlays.entries(self.theme, self._legend_bar())
         return entries + self._study_entries(self._legend_bar())
 

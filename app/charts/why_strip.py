@@ -96,6 +96,8 @@ class WhyStrip:
             box = QRectF(column - wide / 2, min(zero, end), wide, max(abs(end - zero), 0.5))
             painter.fillRect(box, QColor(color))
         text = _tr("What moved the median, bar by bar")
+        if not self._values.any():
+            text = _tr("No bar moved the median")
         at = QPointF(8, QFontMetricsF(frame.font).ascent() + 5)
         write_on(painter, frame, at, text, frame.theme.surface)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from PySide6.QtCore import QPointF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPen, QPixmap, QPolygonF
+from PySide6.QtGui import QColor, QPainter, QPen, QPixmap, QPolygonF, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -31,8 +31,8 @@ _LOOK, _POINTS = QSize(80, 22), 80
 #: Height of a row, in which a field has room, and rows from which on there is a search field.
 _ROW, _MANY = 40, 8
 _NAME, _KIND, _DELAY, _TRANSFORM, _MISSING, _COURSE = range(6)
-#: Widths of the columns that hold fields.
-_WIDTHS = {_KIND: 146, _DELAY: 70, _TRANSFORM: 122, _MISSING: 76}
+#: Widths of the columns beside the names; the last one is stretched.
+_WIDTHS = {_KIND: 146, _DELAY: 70, _TRANSFORM: 122, _MISSING: 76, _COURSE: _LOOK.width() + 12}
 #: Narrowest and widest the names of columns are shown.
 _NARROW, _WIDE = 110, 260
 
@@ -83,7 +83,8 @@ class InputTable(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(True)
         for index, width in _WIDTHS.items():
-            header.setSectionResizeMode(index, QHeaderView.ResizeMode.Fixed)
+            if index != _COURSE:
+                header.setSectionResizeMode(index, QHeaderView.ResizeMode.Fixed)
             header.resizeSection(index, width)
         self._none = EmptyState("results", self.tr("No further columns"), nothing)
         self._stage = QStackedWidget()
@@ -114,9 +115,19 @@ class InputTable(QWidget):
         self.search.setVisible(len(self._columns) >= _MANY)
         for row, column in enumerate(self._columns):
             self._fill(row, column)
-        names = self.table.sizeHintForColumn(_NAME) + 8
-        self.table.setColumnWidth(_NAME, min(max(names, _NARROW), _WIDE))
+        self._fit_names()
         self._filter()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Give the names what the other columns leave of the width."""
+        super().resizeEvent(event)
+        self._fit_names()
+
+    def _fit_names(self) -> None:
+        bar = self.table.verticalScrollBar().sizeHint().width() + 2 * self.table.frameWidth()
+        left = self._stage.width() - bar - sum(_WIDTHS.values()) - 2
+        names = self.table.sizeHintForColumn(_NAME) + 8
+        self.table.setColumnWidth(_NAME, min(max(left, _NARROW), max(names, _NARROW), _WIDE))
 
     def choice(self) -> InputChoice:
         """Return the settings that the list makes.
@@ -183,6 +194,11 @@ class InputTable(QWidget):
         delay = QLineEdit()
         delay.setPlaceholderText("0")
         delay.setMaximumWidth(70)
+        delay.setToolTip(
+            self.tr(
+                "How much later than its date it is published: 2 (bars), 30d (days), 12h (hours)"
+            )
+        )
         if spec is not None and spec.delay:
             delay.setText(str(replace(spec, name="x", transform="level")).partition("=")[2])
         names = {_KIND: kind, _DELAY: delay, _TRANSFORM: form}
@@ -197,7 +213,7 @@ class InputTable(QWidget):
 
         kind.currentIndexChanged.connect(follow)
         follow()
-        missing = f"{column.missing:.0%}" if len(column) else self.tr("not there")
+        missing = f"{100 * column.missing:.0f} %" if len(column) else self.tr("not there")
         self.table.setItem(row, _MISSING, _item(missing))
         self._draw(row, column)
 
@@ -226,7 +242,9 @@ def sparkline(values: Floats, theme: Theme) -> QPixmap:
     known = values[np.isfinite(values)]
     if known.size < 2:
         return picture
-    taken = known[np.linspace(0, known.size - 1, min(_POINTS, known.size)).astype(np.int64)]
+    starts = np.linspace(0, known.size, min(_POINTS, known.size), endpoint=False).astype(np.int64)
+    flags = bool(np.isin(known, (0.0, 1.0)).all())  # of which none may be missed
+    taken = np.maximum.reduceat(known, starts) if flags else known[starts]
     low, high = float(taken.min()), float(taken.max())
     spread = high - low or 1.0
     across = np.linspace(1, _LOOK.width() - 2, taken.size)

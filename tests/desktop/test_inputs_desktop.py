@@ -20,9 +20,11 @@ from hands import (
     wait_until,
 )
 from PySide6.QtCore import QPoint
+from window_bench import price_file
 
 from app.charts.event_marks import EVENTS
 from app.features.importing.dialog import ImportDialog
+from forecasting import RunConfig
 
 
 @pytest.fixture
@@ -85,5 +87,36 @@ def test_events_are_read_hidden_and_shown_again(
         wait_until(lambda: not chart.marks.groups[EVENTS], "the marks are hidden by their key")
         press_keys("alt+shift+d")
         wait_until(lambda: len(chart.marks.groups[EVENTS]) == 3, "and shown again")
+        bench.set_theme("light")
+        assert_alive(bench)
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_the_forecast_is_drawn_as_candles_by_a_key(tmp_path: Path, qapp: object, name: str) -> None:
+    settings = {"epochs": 2, "patience": 2, "hidden_size": 4, "layers": 1, "input_size": 8}
+    bars = price_file(tmp_path / "AAA.csv", 200)
+    with started(tmp_path / "home", bars, size=(1440, 900), engine=True) as bench:
+        bench.set_theme(name)
+        settled(bench)
+        bench.model.show_config(
+            RunConfig().changed(model="gru", horizon=5, baselines="drift", **settings)
+        )
+        press_keys("alt+shift+k")
+        wait_until(bench.model.candles_box.isChecked, "the box in the form follows the key")
+        press_keys("ctrl+t")
+        chart = bench.chart
+        wait_until(lambda: chart.forecasts.candles.known, "the candles are drawn")
+        settled(bench)
+        pane = chart._price
+        first = len(chart.series)
+        point = pane.mapToScene(pane.frame().at(first + 1, float(chart.series.y[-1])))
+        hover(chart._view.viewport(), chart._view.mapFromScene(point))
+        wait_until(
+            lambda: any(entry.key == "candles" and "H " in entry.value for entry in chart.entries),
+            "the legend tells the candle at the pointer",
+        )
+        assert_sound(bench.window, f"candles-{name}")
+        click(bench.model.candles_box)
+        wait_until(lambda: not chart.forecasts.candles.known, "and taken away by the box")
         bench.set_theme("light")
         assert_alive(bench)

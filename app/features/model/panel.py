@@ -13,6 +13,7 @@ from typing import Any
 from PySide6.QtCore import QCoreApplication, QLocale, QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
+    QCheckBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -432,6 +433,10 @@ class ModelPanel(QWidget):
             self.tr("Further columns, files and series that the network reads beside the prices")
         )
         self.inputs_button.clicked.connect(self.inputs_requested)
+        self.candles_box = QCheckBox(self.tr("Whole candles"))
+        self.candles_box.setToolTip(
+            self.tr("Forecast open, high and low beside the close, and draw them as candles")
+        )
         self._sentence.setProperty("role", "muted")
         self._sentence.setWordWrap(True)
         for group, form in self._forms.items():
@@ -439,6 +444,8 @@ class ModelPanel(QWidget):
             heading.setProperty("role", "heading")
             rows.addWidget(heading)
             rows.addWidget(form)
+            if group == "task":
+                rows.addWidget(self.candles_box, 0, Qt.AlignmentFlag.AlignLeft)
             if group == "inputs":
                 rows.addWidget(self.inputs_button, 0, Qt.AlignmentFlag.AlignLeft)
             if group == "model":

@@ -18,7 +18,7 @@ from forecasting.series import Forecast, Panel, PriceSeries
 if TYPE_CHECKING:
     from forecasting.paths.candles import Candles
 
-_ASIDE = "whole-candles"
+_TASK = "whole-candles"
 _PATHS = 5000
 
 
@@ -44,7 +44,11 @@ class WholeCandlesController(FeatureController):
         self._chart, self._action = context.chart, context.actions["whole_candles"]
         self._made: _Made | None = None
         self._asked: Forecast | None = None
-        self._action.setChecked(self._preferences.whole_candles)
+        box = context.model.candles_box
+        for switch in (self._action, box):
+            switch.setChecked(self._preferences.whole_candles)
+        box.toggled.connect(self._action.setChecked)
+        self._action.toggled.connect(box.setChecked)
         self._action.toggled.connect(self._switch)
         self._session.event_received.connect(self._take_event)
         self._session.selected_changed.connect(self.show)
@@ -65,7 +69,7 @@ class WholeCandlesController(FeatureController):
         if self._asked is forecast or self._session.busy or _refusal(series, forecast):
             return
         self._asked = forecast
-        task = self._session.background.run(_drawing(series, forecast), _ASIDE)
+        task = self._session.background.run(_drawing(series, forecast), _TASK)
         task.returned.connect(self._take)
         task.failed.connect(self._fail)
 

@@ -18,4 +18,5 @@ WHOLE_CANDLES = FeatureSpec(
             after="why_strip",
         )
     },
+    early=True,
 )

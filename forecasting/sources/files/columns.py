@@ -259,7 +259,7 @@ def _counts(numbers: Floats) -> bool:
 
 def unused_columns(names: Sequence[str]) -> Finding:
     """Tell of the columns beside the prices."""
-    shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+    shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
     message = f"Columns beside the prices, read where chosen as inputs: {shown}."
     return Finding("columns_unused", message, len(names), "info", "kept")
 
