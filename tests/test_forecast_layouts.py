@@ -70,7 +70,75 @@ def _sheet() -> pd.DataFrame:
     return pd.concat([pd.DataFrame([*past, {**seam, low: last, high: last}]), ahead])
 
 
+def _workflow() -> pd.DataFrame:
+    """R's modeltime: actual and forecast values in one column, each model in rows of its own."""
+    names = [".model_id", ".model_desc", ".key", ".index", ".value", ".conf_lo", ".conf_hi"]
+    known = range(150, CUTOFF + 1)
+    past = [(None, "ACTUAL", "actual", DAYS[n], Y[n], None, None) for n in known]
+    ahead = [
+        (1, "ARIMA", "prediction", DAYS[CUTOFF + h], value(CUTOFF, h), *_interval(h, 95))
+        for h in range(1, H + 1)
+    ]
+    return pd.DataFrame([*past, *ahead], columns=names)
+
+
+def _of_steps(name: str, levels: tuple[float, ...] = (0.1, 0.5, 0.9)) -> pd.DataFrame:
+    """A row for each cutoff, a column for each step and level."""
+    keys = [(h, q) for h in (1, 2, 3) for q in levels]
+    return _daily(
+        lambda c: {
+            "date": DAYS[c],
+            **{name.format(h=h, q=q, p=round(100 * q)): value(c, h, q) for h, q in keys},
+        }
+    )
+
+
+def _folds(cells: Callable[[int, int, int], Row]) -> pd.DataFrame:
+    """Forecasts of H bars, one after the other."""
+    every = enumerate(range(200, 250, H))
+    return pd.DataFrame([cells(n, c, c + h) for n, c in every for h in range(1, H + 1)])
+
+
 TABLES: dict[str, Callable[[], pd.DataFrame]] = {
+    "modeltime": _workflow,
+    "steps, then quantiles": lambda: _of_steps("t+{h}_p{p}"),
+    "quantiles, then steps": lambda: _of_steps("q{q}_h{h}"),
+    "days ahead": lambda: _of_steps("Prognose {h} Tage", (0.5,)),
+    "amazon": lambda: _folds(
+        lambda n, c, t: {
+            "item_id": "X",
+            "timestamp": DAYS[t],
+            "target_value": Y[t],
+            "backtestwindow_start_time": DAYS[c + 1],
+            "backtestwindow_end_time": DAYS[c + H],
+            **{f"p{round(100 * q)}": value(c, t - c, q) for q in (0.1, 0.5, 0.9)},
+        }
+    ),
+    "letters for sides": lambda: _daily(
+        lambda c: {
+            "date": DAYS[c + 1],
+            "actual": Y[c + 1],
+            "fc": value(c, 1),
+            "L80": value(c, 1, 0.1),
+            "U80": value(c, 1, 0.9),
+        }
+    ),
+    "ordinals": lambda: _daily(
+        lambda c: {
+            "date": DAYS[c + 1],
+            "actual": Y[c + 1],
+            **{f"{round(100 * q)}th": value(c, 1, q) for q in (0.05, 0.5, 0.95)},
+        }
+    ),
+    "german in two words": lambda: _daily(
+        lambda c: {
+            "Datum": DAYS[c + 1],
+            "Ist": Y[c + 1],
+            "Prognose": value(c, 1),
+            "Untere Grenze (95 %)": value(c, 1, 0.025),
+            "Obere Grenze (95 %)": value(c, 1, 0.975),
+        }
+    ),
     "fable with intervals in a cell": lambda: _ahead(
         lambda h: {
             ".model": "ets",
@@ -169,9 +237,15 @@ TABLES: dict[str, Callable[[], pd.DataFrame]] = {
     "spreadsheet": _sheet,
 }
 #: What the user has to settle, and whether the file gives bands.
-SETTLED: dict[str, dict[str, Any]] = {"spreadsheet": {"band_level": 95.0}}
+SETTLED: dict[str, dict[str, Any]] = {
+    name: {"band_level": 95.0} for name in ("spreadsheet", "modeltime")
+}
 #: Layouts that say of themselves from when they are.
-DATED = {"german", "french", "spanish", "data robot", "spreadsheet"}
+DATED = {"german", "french", "spanish", "data robot", "spreadsheet", "modeltime", "amazon"}
+DATED |= {"steps, then quantiles", "quantiles, then steps", "days ahead", "letters for sides"}
+DATED |= {"ordinals", "german in two words"}
+#: Layouts without bands.
+POINTS = {"m competition", "days ahead"}
 
 
 def judged(path: Path, **options: Any) -> ForecastsJudged:
@@ -207,7 +281,7 @@ def test_a_layout_is_read_as_what_it_holds(tmp_path: Path, name: str) -> None:
             judged(path, **options)
         options["cutoff"] = DAYS[CUTOFF]
     levels = assert_exact(judged(path, **options))
-    assert levels == (1 if name == "m competition" else 5 if name.startswith("fable") else 3)
+    assert levels == (1 if name in POINTS else 5 if name.startswith("fable") else 3)
 
 
 def test_quantiles_by_level_in_lines_of_json(tmp_path: Path) -> None:
@@ -241,6 +315,63 @@ def _prophet() -> pd.DataFrame:
             for h in range(-40, H + 1)
         ]
     )
+
+
+def test_quantiles_of_steps_made_before_their_date_are_one_model(tmp_path: Path) -> None:
+    """NeuralProphet writes the forecast of each date that was made 1, 2, ... bars before it."""
+    path = tmp_path / "neural.csv"
+    parts = {0.1: " 10.0%", 0.5: "", 0.9: " 90.0%"}
+    frame = _daily(
+        lambda c: {
+            "ds": DAYS[c],
+            "y": Y[c],
+            **{f"yhat{h}{parts[q]}": value(c - h, h, q) for h in (1, 2, 3) for q in parts},
+        }
+    )
+    frame.to_csv(path, index=False)
+    (model,) = judged(path).models.values()
+    assert model.own.quantiles == tuple(parts)
+    (n,) = np.flatnonzero(model.own.cutoff == np.datetime64(DAYS[220]))
+    expected = [[value(220, h, q) for q in parts] for h in (1, 2, 3)]
+    assert model.own.values[n] == pytest.approx(np.array(expected))
+
+
+def test_intervals_of_two_coverages_under_names_of_three_lines(tmp_path: Path) -> None:
+    path = tmp_path / "sktime.csv"
+    sides = {
+        (0.8, "lower"): 0.1,
+        (0.8, "upper"): 0.9,
+        (0.95, "lower"): 0.025,
+        (0.95, "upper"): 0.975,
+    }
+    steps = range(1, H + 1)
+    columns = {("Close", *key): [value(CUTOFF, h, q) for h in steps] for key, q in sides.items()}
+    pd.DataFrame(columns, index=[DAYS[CUTOFF + h] for h in steps]).to_csv(path)
+    (model,) = judged(path, cutoff=DAYS[CUTOFF]).models.values()
+    assert model.own.quantiles == (0.025, 0.1, 0.5, 0.9, 0.975)
+    assert model.own.values[0, 2, [0, 4]] == pytest.approx(_interval(3, 95))
+
+
+def test_folds_may_be_forecasts_of_many_bars_or_of_one_each(tmp_path: Path) -> None:
+    path = tmp_path / "folds.csv"
+    _folds(lambda n, c, t: {"": DAYS[t], "fold": n, "pred": value(c, t - c)}).to_csv(
+        path, index=False
+    )
+    with pytest.raises(SourceError, match="fold numbers groups of 5 rows"):
+        judged(path)
+    made = judged(path, horizon=H)
+    assert_exact(made)
+    assert [len(model.own) for model in made.models.values()] == [10]
+    assert judged(path, columns={"unused": "fold"}).models
+
+
+def test_lists_of_forecasts_under_another_name(tmp_path: Path) -> None:
+    path = tmp_path / "forecasts.json"
+    steps = range(1, H + 1)
+    lists = {str(q): [value(CUTOFF, h, q) for h in steps] for q in (0.1, 0.5, 0.9)}
+    item = {"item_id": "X", "start": DAYS[CUTOFF + 1], "quantiles": lists}
+    path.write_text(json.dumps({"freq": "B", "forecasts": [item]}))
+    assert assert_exact(judged(path)) == 3
 
 
 def test_fitted_values_of_prophet_are_no_forecasts(tmp_path: Path) -> None:

@@ -70,6 +70,8 @@ _WRITTEN: dict[str, Role] = {
 _USUAL_LEVELS = {"yhat": (80.0, "Prophet"), "mean ci": (95.0, "statsmodels")}
 #: Names of columns that state the level of a band in each row.
 _LEVEL_COLUMNS = ("confidence level", "conf level", "coverage", "interval width", "band level")
+#: Words in the names of columns that number groups of rows, and most rows of a group.
+_FOLDS, _LONGEST_FOLD = frozenset({"fold", "split", "window", "block", "refit"}), 60
 #: Levels this close to the middle are of a point forecast.
 _NEAR_MEDIAN = 0.02
 #: Medians of forecast and actual values differ by less than this factor.
@@ -351,6 +353,8 @@ def _assign_keys(table: _Table) -> None:
             indices = [index for index in indices if role == "step" or table.numeric(index)]
         if role == "unique_id":
             indices = _identifying(table, indices)
+        if role == "model":  # a name rather than a number
+            indices = sorted(indices, key=table.numeric)
         if indices:
             table.give(indices[0], role)
 
@@ -620,6 +624,29 @@ def _pass_over_copies(table: _Table) -> None:
             table.give(column.index, "unused")
 
 
+def _ask_about_folds(table: _Table) -> None:
+    """Refuse a table whose rows are numbered by folds of one length, where nothing else tells from
+    which bars they were made: a fold may be one forecast, or many of one bar each.
+    """
+    if table.has("cutoff", "start", "step") or table.options.cutoff or table.options.horizon:
+        return
+    keys = [c.index for c in table.roles if c.role in ("unique_id", "model", "sample", "level")]
+    for column in table.roles:
+        words = set(plain(column.name).split())
+        if column.role != "unused" or column.index in table.settled or not words & _FOLDS:
+            continue
+        cells = (table.grid.columns[index].to_pylist() for index in (*keys, column.index))
+        sizes = Counter(zip(*cells, strict=True)).values()
+        length = max(sizes)
+        if 1 < length <= _LONGEST_FOLD and 2 * list(sizes).count(length) > len(sizes):
+            raise SourceError(
+                f"{column.name} numbers groups of {length} rows: each may be one forecast of "
+                f"{length} bars, or {length} forecasts of one bar each.",
+                f"Say how they were made: --horizon {length} (each group at once), or --horizon 1 "
+                "(each row from the bar before).",
+            )
+
+
 def _check(table: _Table) -> None:
     """Refuse a table without forecasts, or with two columns for the same thing; tell which
     columns are not used.
@@ -679,5 +706,6 @@ _STAGES = (
     _assign_models,
     _assign_bands,
     _pass_over_copies,
+    _ask_about_folds,
     _check,
 )

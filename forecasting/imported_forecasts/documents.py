@@ -20,6 +20,8 @@ _ACTUAL = words_of("actual actuals truth observed real observation observations"
 _DATES = ("timestamp", "timestamps", "date", "ds", "datetime", "time")
 _IDS = ("item_id", "unique_id", "symbol", "ticker", "series_id", "id")
 _STARTS = ("forecast_start", "start_date", "start", "first_date")
+#: Names of the list of forecasts in a document.
+_LISTS = ("predictions", "forecasts", "results")
 
 _LEVEL_LISTS = ("quantile_levels", "levels", "taus", "quantile_level")
 _MATRICES = ("forecast", "forecasts", "quantile_forecast", "predictions", "quantiles", "values")
@@ -118,7 +120,9 @@ def _quantile_lists(document: Any) -> Table | None:
     """Read forecasts that hold lists: quantiles by level, a mean, sample paths, as GluonTS and
     DeepAR write them.
     """
-    parts = document.get("predictions", document) if isinstance(document, dict) else document
+    parts = document
+    if isinstance(document, dict):
+        parts = next((document[key] for key in _LISTS if _are_records(document.get(key))), document)
     parts = parts if isinstance(parts, list) else [parts]
     if not parts or not all(isinstance(item, dict) and _lists_of(item) for item in parts[:_MOST]):
         return None

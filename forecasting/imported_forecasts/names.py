@@ -65,7 +65,7 @@ _TABLE: dict[Kind, str] = {
     "target_ds": """target date|target end date|target datetime|target time|valid time
         |valid date|forecast timestamp
         |date target|target ds|prediction timestamp|target timestamp|forecasted date
-        |forecasted timestamp|timestamp utc""",
+        |forecasted timestamp|timestamp utc|horizon date|predicted date|for date""",
     "cutoff": """cutoff|cut off|cutoff date|origin|origin date|forecast origin|as of|as of date
         |asof|train end|train end date
         |last train date|reference date|forecast point|anchor|anchor date|t0|origin timestamp
@@ -74,13 +74,14 @@ _TABLE: dict[Kind, str] = {
     "issued": """forecast date|prediction date|issue date|issued|issue time|made at|made on
         |created at|run date|base date
         |reference time|init time|forecast made|date made|generated at|predicted at|predicted on""",
-    "start": "start|start date|forecast start|first forecast date|prediction start|start "
-    "time|forecast start date",
+    "start": """start|start date|forecast start|first forecast date|prediction start|start time
+        |forecast start date|backtestwindow start time|backtest window start|backtest start
+        |window start|fold start|test start|test start date""",
     "unique_id": """unique id|item id|symbol|ticker|series|series id|series name|asset|asset id
         |instrument|stock|id|code
         |ts id|time series id|name|location|entity|pair|security|tic""",
-    "model": "model|model name|model id|method|estimator|forecaster|algorithm|model "
-    "type|network|learner|approach",
+    "model": """model|model name|model desc|model description|model id|method|estimator
+        |forecaster|algorithm|model type|network|learner|approach""",
     "step": """step|h|horizon|lead|lead time|fh|steps ahead|step ahead|forecast distance
         |horizon step|forecast step|k|lead step
         |horizon index|forecast horizon|days ahead|bars ahead|step index""",
@@ -88,10 +89,10 @@ _TABLE: dict[Kind, str] = {
         |simulation|sim|scenario|member|realization
         |realisation|ensemble member|iteration|replicate|rep|mc|sample number""",
     "level": "quantile|quantile level|quantiles|q|tau|alpha|output type id|percentile|prob level",
-    "y": """y|actual|actuals|actual value|y true|ytrue|y actual|y test|ytest|truth|ground truth
+    "y": """y|ist|actual|actuals|actual value|y true|ytrue|y actual|y test|ytest|truth|ground truth
         |gt|observed|observation|obs|real
         |real value|target|true|true value|realized|realised|outcome|oos y|label value|test
-        |actual price|real price|y real""",
+        |actual price|real price|y real|target value""",
     "y0": """y0|last value|last close|previous close|prev close|last price|previous value
         |current price|prev y|base price
         |cutoff value|last known value|spot|last observed""",
@@ -136,7 +137,7 @@ _VETO = words_of(
     abs squared direction dir
     correct hit position pnl profit equity volume vol amount turnover weight rank fold split
     seed epoch window train set
-    strategy cumulative accuracy sign trend up down r2 bias"""
+    anomaly anomalies outlier strategy cumulative accuracy sign trend up down r2 bias"""
 )
 _NUMBER = r"\d*[.,]?\d+"
 _SIDES = {
@@ -165,20 +166,23 @@ _SIDES = {
     "inf": "lower",
     "sup": "upper",
 }
+#: Sides of bands whose level follows at once: ``L80``, ``U95``.
+_LETTERS = {"l": "lower", "u": "upper"}
 _SIDE = rf"(?P<side>{'|'.join(sorted(_SIDES, key=len, reverse=True))})"
 _BANDS = (
     re.compile(
-        rf"(?i)^(?P<model>.*?)(?<![a-z]){_SIDE}(?:[\s_.:-]*(?:bound|limit|ci|pi|interval))?[\s_.:-]*(?P<level>{_NUMBER})\s*%?$"
+        rf"(?i)^(?P<model>.*?)(?<![a-z]){_SIDE}(?:[\s_.:-]*(?:bound|limit|ci|pi|interval|grenze|schranke))?[\s_.:-]*(?P<level>{_NUMBER})\s*%?$"
     ),
     re.compile(
         rf"(?i)^(?P<model>.*?)(?<![\d.])(?P<level>{_NUMBER})\s*%?[\s_.:-]*(?:ci|pi|percentile)?[\s_.:-]*{_SIDE}(?:[\s_.:-]*bound)?$"
     ),
     re.compile(rf"(?i)^{_SIDE}[\s_.:-]*(?P<level>{_NUMBER})\s*%?[\s_.:-]*(?:ci|pi)(?P<model>)$"),
+    re.compile(r"^(?P<model>|.*?[\s_.:-])(?P<side>[LUlu])_?(?P<level>[5-9]\d(?:\.\d+)?)$"),
 )
 #: Bands whose level the name does not state.
 _OPEN_BAND = re.compile(
     rf"(?i)^(?P<model>.*?)[\s_.:-]*(?:(?:ci|pi|conf(?:idence)?|prediction|int|interval|band|bound)[\s_.:-]*)*(?<![a-z]){_SIDE}"
-    r"(?:[\s_.:-]*(?:ci|pi|bound|limit|band|y|interval|conf(?:idence)?|prediction))*$"
+    r"(?:[\s_.:-]*(?:ci|pi|bound|limit|band|y|interval|conf(?:idence)?|prediction|grenze|schranke))*$"
 )
 _QUANTILES = (
     re.compile(
@@ -187,6 +191,7 @@ _QUANTILES = (
     re.compile(
         rf"(?i)^(?P<model>.*?)(?<![\d.])(?P<level>{_NUMBER})\s*(?:th)?[\s_]*(?:quantile|percentile)$"
     ),
+    re.compile(r"(?i)^(?P<model>|.*?[\s_.:-])(?P<level>\d{1,2}(?:\.\d+)?)th$"),
     re.compile(r"^(?P<model>.*?)[\s_:-]*(?<![\d.])(?P<level>0?\.\d+)$"),
     re.compile(r"^(?P<model>.*?)[\s_:-]*(?<![\d.])(?P<level>\d{1,2}(?:\.\d+)?)\s*%$"),
 )
@@ -311,7 +316,7 @@ def _band_model(text: str) -> str:
 
 
 def _side(word: str) -> Kind:
-    return "lower" if _SIDES[word.lower()] == "lower" else "upper"
+    return "lower" if (_SIDES | _LETTERS)[word.lower()] == "lower" else "upper"
 
 
 def _float(text: str) -> float:

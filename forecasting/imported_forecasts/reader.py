@@ -248,7 +248,7 @@ def _tables(path: Path, options: ForecastOptions) -> Tables:
     if not grid.header:
         return read_tables(path, reading.model_copy(update={"header": "1"}))
     named = [name for name in grid.names if not name.startswith("column ")]
-    if len(grid.header) == 1 and len(set(named)) < len(named):
+    if len(grid.header) == 1 and not grid.above and len(set(named)) < len(named):
         return read_tables(path, reading.model_copy(update={"header": "1-2"}))
     return tables
 

@@ -21,20 +21,28 @@ from forecasting.sources.files.vocabulary import plain
 
 #: Most names in a column of names, and most cells of the table that is made.
 _MOST_NAMES, _MOST_CELLS = 60, 20_000_000
+#: What follows a step ahead in the name of a column: ``_q0.1``, `` 90.0%``, ``_lower_80``.
+_PART = r"(?:[\s_.-]+(?P<part>\D*\d[\d.]*\s?%?|lower|upper))?$"
 #: Columns for steps ahead from the date of the row: ``t+1``, ``h1``, ``step_1``, ``pred_1``.
 _FROM_ORIGIN = re.compile(
     r"(?i)^(?P<model>.*?)[\s_.-]*(?:t\s?\+\s?|\+|(?<![a-z])(?:h|f|step|lead|day|pred|prediction|forecast|fcst|y_pred|horizon)[\s_=.-]*)"
-    r"(?P<step>\d{1,3})$"
+    r"(?P<step>\d{1,3})" + _PART
+)
+#: Columns for some bars ahead: ``Forecast 5d``, ``Prognose 2 Tage``, ``pred 1-day ahead``.
+_BARS_AHEAD = re.compile(
+    r"(?i)^(?P<model>.*?)[\s_.-]*(?<!\d)(?P<step>\d{1,3})[\s_-]?(?:d|days?|tage?|bars?|steps?)"
+    r"(?:[\s_-](?:ahead|out))?" + _PART
 )
 #: Columns of NeuralProphet: the forecast of the row's own date, made so many bars before.
-_TO_DATE = re.compile(r"^(?P<model>)yhat(?P<step>\d{1,3})$")
+_TO_DATE = re.compile(r"^(?P<model>)yhat(?P<step>\d{1,3})" + _PART)
 _ACTUAL_STEP = re.compile(
     r"(?i)^(?:actual|true|real|y|y_true|observed)[\s_.-]*(?:t\s?\+\s?|\+)?(?P<step>\d{1,3})$"
 )
 #: Names of columns that are of the bar after their row's, as plain text and as it stands.
 _NEXT = re.compile(r"\b(?:next|tomorrow|tomorrows|t 1|t1|morgen|naechste|demain|manana|domani)\b")
 _NEXT_WORDS = re.compile(r"(?i)(?:next|tomorrow'?s?|t\s?\+\s?1|morgen|demain|domani)[\s_.-]*")
-_OF_A_MODEL = ("point", "mean", "quantile", "lower", "upper")
+_PARTS = ("quantile", "lower", "upper")
+_OF_A_MODEL = ("point", "mean", *_PARTS)
 _VALUES = ("value", "values", "price", "close", "y", "forecast", "prediction")
 
 
@@ -45,6 +53,12 @@ class _Step:
     index: int
     model: str
     step: int
+    part: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Model, and which quantile or limit of its forecast; "" for the point."""
+        return self.model, self.part
 
 
 def reshaped(grid: Grid, cutoff: str = "") -> Grid:
@@ -76,13 +90,15 @@ def _by_name(grid: Grid) -> Grid:
     ]
     if len(values) != 1:
         return grid
+    found: dict[int, list[str]] = {}
     for place in texts:
-        cells = grid.columns[place].to_pylist()
-        names = list(dict.fromkeys(cell for cell in cells if cell))
-        kinds = {read_name(str(name)).kind for name in names}
-        if 2 <= len(names) <= _MOST_NAMES and "y" in kinds and len(kinds | {"y"}) > 1:
-            return _spread(grid, place, values[0], [str(name) for name in names])
-    return grid
+        names = [str(cell) for cell in dict.fromkeys(grid.columns[place].to_pylist()) if cell]
+        kinds = {read_name(name).kind for name in names}
+        if 2 <= len(names) <= _MOST_NAMES and "y" in kinds and len(kinds) > 1:
+            found[place] = names
+            if "point" in kinds:  # actual and predicted, rather than actual and a model
+                return _spread(grid, place, values[0], names)
+    return next((_spread(grid, place, values[0], found[place]) for place in found), grid)
 
 
 def _is_text(column: Any) -> bool:
@@ -161,7 +177,7 @@ def _of_next_bar(grid: Grid) -> Grid:
 
 def _by_step(grid: Grid, cutoff: str) -> Grid:
     """Give a table that has a column for each step ahead a row for each of them."""
-    for pattern, to_date in ((_TO_DATE, True), (_FROM_ORIGIN, False)):
+    for pattern, to_date in ((_TO_DATE, True), (_FROM_ORIGIN, False), (_BARS_AHEAD, False)):
         steps = _steps(grid, pattern)
         if steps:
             return _stacked(_counted_from(grid, cutoff, to_date), steps, to_date)
@@ -180,20 +196,27 @@ def _counted_from(grid: Grid, cutoff: str, to_date: bool) -> Grid:
 
 
 def _steps(grid: Grid, pattern: re.Pattern[str]) -> list[_Step]:
-    """Return the columns of steps ahead, 1, 2, ... of each model; none where they are not."""
+    """Return the columns of steps ahead, 1, 2, ... of each model, some bars ahead of a forecast;
+    none where they are not.
+    """
     found = []
     for place, name in enumerate(grid.names):
         told = pattern.match(name.strip())
         actual = _ACTUAL_STEP.match(name.strip())
-        if told and not actual and not read_name(name).level and not _is_text(grid.columns[place]):
-            found.append(_Step(place, told["model"].strip(" _.-"), int(told["step"])))
-    models = {step.model for step in found}
-    whole = all(
-        sorted(step.step for step in found if step.model == model) in _runs(len(found))
-        for model in models
-    )
-    count = max((sum(step.model == model for step in found) for model in models), default=0)
-    return found if whole and count > 1 else []
+        if not told or actual or _is_text(grid.columns[place]):
+            continue
+        model, part = told["model"].strip(" _.-"), told["part"] or ""
+        if pattern is _BARS_AHEAD and read_name(model).kind != "point":
+            continue
+        kind = read_name(f"forecast {part}" if part else name)
+        if kind.kind in _PARTS if part else not kind.level:
+            found.append(_Step(place, model, int(told["step"]), part))
+    by_key = [[step.step for step in found if step.key == key] for key in {s.key for s in found}]
+    if pattern is _BARS_AHEAD:
+        whole = all(len(set(steps)) == len(steps) and 0 not in steps for steps in by_key)
+    else:
+        whole = all(sorted(steps) in _runs(len(found)) for steps in by_key)
+    return found if whole and max(map(len, by_key), default=0) > 1 else []
 
 
 def _runs(most: int) -> list[list[int]]:
@@ -205,33 +228,40 @@ def _stacked(grid: Grid, steps: Sequence[_Step], to_date: bool) -> Grid:
     """Return one row for each row and step, the other columns repeated."""
     import pyarrow as pa
 
-    first = 1 - min(step.step for step in steps)
+    first = int(any(step.step == 0 for step in steps))
     ahead = sorted({step.step for step in steps})
-    models = list(dict.fromkeys(step.model for step in steps))
+    keys = list(dict.fromkeys(step.key for step in steps))
     gone = {step.index for step in steps}
     gone |= {place for place, name in enumerate(grid.names) if _ACTUAL_STEP.match(name.strip())}
     others = [place for place in range(len(grid.columns)) if place not in gone]
-    if len(ahead) * grid.rows * len(models) > _MOST_CELLS:
+    if len(ahead) * grid.rows * len(keys) > _MOST_CELLS:
         raise SourceError(f"The table holds {grid.rows:,} rows of {len(ahead)} steps.", "Split it.")
     names, columns = _origin_names(grid, others, to_date), []
     columns += [pa.concat_arrays([grid.columns[place]] * len(ahead)) for place in others]
-    by_key = {(step.model, step.step): grid.columns[step.index] for step in steps}
-    for model in models:
-        parts = [by_key.get((model, step)) for step in ahead]
+    by_key = {(step.key, step.step): grid.columns[step.index] for step in steps}
+    for key in keys:
+        parts = [by_key.get((key, step)) for step in ahead]
         empty = pa.nulls(grid.rows, pa.float64())
         read = [empty if part is None else pa.array(read_numbers(part).values) for part in parts]
         columns.append(pa.concat_arrays(read))
     columns.append(pa.array(np.repeat([step + first for step in ahead], grid.rows)))
-    header = ((*names, *(f"{model} forecast".strip() for model in models), "step"),)
+    header = ((*names, *(_column_name(model, part) for model, part in keys), "step"),)
     where = (
         "of the date of their row, made so many bars before"
         if to_date
         else "made at the date of their row"
     )
     named = ", ".join(grid.names[step.index] for step in steps[:6])
-    message = f"Columns for steps ahead 1 to {len(ahead)}, {where}: {named}."
+    message = f"Columns for steps ahead 1 to {ahead[-1] + first}, {where}: {named}."
     finding = Finding("steps_in_columns", message, len(steps), "warning", "assumed")
     return replace(grid, columns=tuple(columns), header=header, findings=(*grid.findings, finding))
+
+
+def _column_name(model: str, part: str) -> str:
+    """Return the name of a column of all steps, from what stood before and after their numbers."""
+    if read_name(model).kind in _PARTS:
+        return model
+    return " ".join((model, "forecast", part)).strip()
 
 
 def _origin_names(grid: Grid, others: Sequence[int], to_date: bool) -> list[str]:
