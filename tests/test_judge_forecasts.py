@@ -712,6 +712,7 @@ def test_an_archive_of_two_files_and_one_that_lies_are_refused(tmp_path: Path) -
         ("NHITS-median", ("quantile", "NHITS", 0.5)),
         ("open", ("veto", "", 0.0)),
         ("Chronos-Bolt", ("unknown", "", 0.0)),
+        ("forecast" + "_" * 20_000 + "h1", ("unknown", "", 0.0)),
     ],
 )
 def test_names_of_columns_say_what_they_are(name: str, told: tuple[str, str, float]) -> None:

@@ -83,7 +83,7 @@ def with_dates_in_rows(grid: Grid) -> Grid:
 
 def _shape(grid: Grid) -> _Shape | None:
     names = [name.strip() for name in grid.names]
-    dates = tuple(index for index, name in enumerate(names) if is_date(name))
+    dates = _dates_among(names)
     others = tuple(index for index in range(len(names)) if index not in dates)
     if len(dates) >= _LEAST and len(others) <= _MOST_OTHERS:
         return _Shape(dates, others)
@@ -99,11 +99,24 @@ def _shape(grid: Grid) -> _Shape | None:
 
 def is_date(name: str) -> bool:
     """Tell whether the name of a column is a date with a year."""
+    return bool(_dates_among([name]))
+
+
+def _dates_among(names: Sequence[str]) -> tuple[int, ...]:
+    """Return which names are dates with a year; those that differ in their digits alone are read
+    together, as reading takes long.
+    """
     import pyarrow as pa
 
-    if not re.search(r"\d", name) or _NUMBER.fullmatch(name):
-        return False
-    return bool(read_dates(pa.array([name])).readable == 1)
+    alike: dict[str, list[int]] = {}
+    for index, name in enumerate(names):
+        if re.search(r"\d", name) and not _NUMBER.fullmatch(name):
+            alike.setdefault(re.sub(r"\d", "0", name), []).append(index)
+    found: list[int] = []
+    for indices in alike.values():
+        read = read_dates(pa.array([names[index] for index in indices])).ds
+        found += [index for index, date in zip(indices, read, strict=True) if not np.isnat(date)]
+    return tuple(sorted(found))
 
 
 def _rises(names: Sequence[str]) -> bool:

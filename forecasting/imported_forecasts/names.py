@@ -139,6 +139,8 @@ _VETO = words_of(
     seed epoch window train set
     anomaly anomalies outlier strategy cumulative accuracy sign trend up down r2 bias"""
 )
+#: Longest name that is looked at: patterns take much longer for longer ones.
+LONGEST_NAME = 200
 _NUMBER = r"\d*[.,]?\d+"
 _SIDES = {
     "lo": "lower",
@@ -213,6 +215,8 @@ def read_name(text: str) -> ColumnName:
     text : str
         As it stands in the header; levels of a MultiIndex are joined by blanks.
     """
+    if len(text) > LONGEST_NAME:
+        return ColumnName("unknown")
     text = _unaccented(_joined(text.strip()))
     text = _IN_BRACKETS.sub(r" \g<level>", _OF_WHAT.sub("", text) or text)
     name = plain(text)

@@ -20,6 +20,7 @@ from forecasting.imported_forecasts.date_headers import with_dates_in_rows
 from forecasting.imported_forecasts.documents import document_grid
 from forecasting.imported_forecasts.header_lines import lines_of_names, spanned
 from forecasting.imported_forecasts.list_cells import read_list_cells
+from forecasting.imported_forecasts.names import LONGEST_NAME
 from forecasting.imported_forecasts.options import AS_FOUND, ForecastOptions
 from forecasting.imported_forecasts.reshape import reshaped
 from forecasting.imported_forecasts.rows import ForecastRows, RowKeys, TableRows, read_rows
@@ -269,8 +270,15 @@ def _grid(path: Path, tables: Tables, name: str, options: ForecastOptions) -> Gr
         return first
     lines = "" if reading.header else lines_of_names(grid)
     if not lines:
-        return grid
-    return spanned(read_tables(path, reading.model_copy(update={"header": lines})).grid(name))
+        return _with_short_names(grid)
+    reading = reading.model_copy(update={"header": lines})
+    return _with_short_names(spanned(read_tables(path, reading).grid(name)))
+
+
+def _with_short_names(grid: Grid) -> Grid:
+    """Return the table with the names of its columns cut to what is read of them."""
+    header = tuple(tuple(name[:LONGEST_NAME] for name in row) for row in grid.header)
+    return grid if header == grid.header else replace(grid, header=header)
 
 
 @contextmanager

@@ -91,14 +91,14 @@ def _by_name(grid: Grid) -> Grid:
     if len(values) != 1:
         return grid
     found: dict[int, list[str]] = {}
-    for place in texts:
-        names = [str(cell) for cell in dict.fromkeys(grid.columns[place].to_pylist()) if cell]
+    for index in texts:
+        names = [str(cell) for cell in dict.fromkeys(grid.columns[index].to_pylist()) if cell]
         kinds = {read_name(name).kind for name in names}
         if 2 <= len(names) <= _MOST_NAMES and "y" in kinds and len(kinds) > 1:
-            found[place] = names
+            found[index] = names
             if "point" in kinds:  # actual and predicted, rather than actual and a model
-                return _spread(grid, place, values[0], names)
-    return next((_spread(grid, place, values[0], found[place]) for place in found), grid)
+                return _spread(grid, index, values[0], names)
+    return next((_spread(grid, index, values[0], found[index]) for index in found), grid)
 
 
 def _is_text(column: Any) -> bool:
