@@ -13,7 +13,7 @@ import fabricated
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
-from window_bench import idle, price_file, rested, window
+from window_bench import idle, price_file, rested, wait, window
 from yahoo_server import Market, YahooServer, serving
 
 from app.background import Failure
@@ -22,7 +22,7 @@ from app.window.workbench import Workbench
 from forecasting.checks import check_sizes
 from forecasting.config import RunConfig
 from forecasting.errors import RETRY, CandlecastError, Remedy
-from forecasting.events import Diagnosis, RunFinished
+from forecasting.events import Diagnosis, EngineReady, RunFinished
 from forecasting.series import Panel
 from forecasting.sources import yahoo
 from forecasting.training import diagnostics
@@ -123,6 +123,15 @@ def test_the_form_fits_windows_where_it_says_that_they_do_not_fit(
     assert bench.model.config().task.input_size == 16
     bench.model.show_cost(None)
     assert bench.model.remedy_button.isHidden()
+
+
+def test_the_cost_is_asked_for_once_the_engine_is_ready(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[RunConfig] = []
+    monkeypatch.setattr(bench.session, "estimate", asked.append)
+    bench.session.event_received.emit(EngineReady({"cpu": "CPU"}, {}, 1.0))
+    wait(lambda: asked)
 
 
 def test_a_ticker_is_fetched_once_more_by_a_click(

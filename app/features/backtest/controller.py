@@ -29,7 +29,7 @@ from app.widgets.banner import Banner
 from forecasting import __version__
 from forecasting.config import BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError, ConfigError
-from forecasting.events import BacktestFinished, Event, FoldEnd, Notice, Progress
+from forecasting.events import BacktestFinished, EngineReady, Event, FoldEnd, Notice, Progress
 from forecasting.files.atomic import FileLock
 from forecasting.series import Panel, PriceSeries
 from forecasting.store.outcomes import StoredOutcomes
@@ -222,6 +222,8 @@ class BacktestController(QObject):
 
     def _show_event(self, event: object) -> None:
         match event:
+            case EngineReady():
+                self._soon.start()  # what was asked before it was ready has no answer
             case Progress() if self._session.task == "backtesting":
                 self._panel.show_progress(event)
             case FoldScored():

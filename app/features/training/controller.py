@@ -21,7 +21,7 @@ from app.session import Session
 from app.theme import LIGHT, Theme
 from forecasting import jobs
 from forecasting.errors import CandlecastError, ConfigError
-from forecasting.events import LearningRatesTried, TrainingKept
+from forecasting.events import EngineReady, LearningRatesTried, TrainingKept
 
 #: Debounce of the cost estimate: it is asked for this many milliseconds after the last change.
 _REST_MS = 300
@@ -144,6 +144,8 @@ class TrainingController(QObject):
     def _hear(self, event: object) -> None:
         if isinstance(event, LearningRatesTried):
             self._show_rates(event)
+        elif isinstance(event, EngineReady):
+            self._rest()  # what was asked before it was ready has no answer
 
     def _add_offer(self, left: TrainingKept) -> None:
         """Offer to go on with a training that was cut short."""
