@@ -134,7 +134,7 @@ COMMANDS: dict[str, Command] = {
     "find_series": Command(
         "Find in the w&atchlist",
         "Ctrl+Alt+F",
-        "data",
+        "find",
         "Type part of a symbol, a file or a group",
     ),
     "offline": Command(

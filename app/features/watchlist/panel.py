@@ -524,7 +524,7 @@ _PICTURES = {
     "down": "down",
     "options": "settings",
     "remove": "minus",
-    "list": "data",
+    "list": "sort",
 }
 
 
