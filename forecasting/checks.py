@@ -15,15 +15,16 @@ from forecasting.errors import ConfigError, DataError, Remedy
 from forecasting.series import Finding, Panel, PriceSeries
 
 _SECOND_US = 1_000_000
-_DAY_US = 86_400 * _SECOND_US
+#: Microseconds of a day.
+DAY_US = 86_400 * _SECOND_US
 #: Microseconds of the units of a frequency; months count 30 days.
 _UNITS_US = {
     "s": _SECOND_US,
     "min": 60 * _SECOND_US,
     "h": 3600 * _SECOND_US,
-    "D": _DAY_US,
-    "W": 7 * _DAY_US,
-    "M": 30 * _DAY_US,
+    "D": DAY_US,
+    "W": 7 * DAY_US,
+    "M": 30 * DAY_US,
 }
 _WORDS = {
     "1D": "daily",
@@ -106,7 +107,7 @@ class Frequency:
     def of(cls, series: PriceSeries) -> Frequency:
         """Return the frequency of a series."""
         distance = usual_distance(series)
-        return cls(series.freq, distance, 0 < distance <= _DAY_US and series.calendar == "24/7")
+        return cls(series.freq, distance, 0 < distance <= DAY_US and series.calendar == "24/7")
 
     @property
     def words(self) -> str:
@@ -213,8 +214,8 @@ def living(panel: Panel) -> Panel:
 
 def _most_lag(series: PriceSeries) -> int:
     distance = usual_distance(series)
-    days = _ENDED_INTRADAY_DAYS if 0 < distance < _DAY_US else _ENDED_DAYS
-    return max(days * _DAY_US, _ENDED_BARS * distance)
+    days = _ENDED_INTRADAY_DAYS if 0 < distance < DAY_US else _ENDED_DAYS
+    return max(days * DAY_US, _ENDED_BARS * distance)
 
 
 def check_distances(panel: Panel) -> None:
@@ -270,7 +271,7 @@ def _joins(fine: Frequency, coarse: Frequency) -> bool:
         return True
     if coarse.freq == "1M" and fine.freq.endswith("W"):
         return False
-    return coarse.distance >= _DAY_US or (
+    return coarse.distance >= DAY_US or (
         bool(fine.distance) and coarse.distance % fine.distance == 0
     )
 
@@ -307,7 +308,7 @@ def weekend_note(panel: Panel) -> str:
     frequencies = [(series.symbol, Frequency.of(series)) for series in panel]
     seven = [symbol for symbol, item in frequencies if item.weekends]
     five = [
-        symbol for symbol, item in frequencies if not item.weekends and 0 < item.distance <= _DAY_US
+        symbol for symbol, item in frequencies if not item.weekends and 0 < item.distance <= DAY_US
     ]
     if not seven or not five:
         return ""

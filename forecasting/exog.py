@@ -28,7 +28,8 @@ _SUFFIXES: dict[DelayUnit, str] = {"bars": "", "days": "d", "hours": "h"}
 _DELAY = re.compile(r"(\d{1,6})\s*(b|d|h|)")
 _FORM = (
     "Write it as NAME, NAME:delay=30d, NAME:delay=2 (bars), NAME:released=COLUMN, "
-    "NAME:log_change or NAME:zscore=60."
+    "NAME:log_change or NAME:zscore=60; a name with a sign such as : or , in quotes, as in "
+    "'\"a:b\"'."
 )
 
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from app.cli import main
+from app.cli import documents, main
 from forecasting import Forecaster, jobs
 from forecasting.ablation import WithoutInputs, groups
 from forecasting.attribution import Ablated, Explained
@@ -25,6 +25,7 @@ from forecasting.errors import ConfigError, DataError, SourceError
 from forecasting.events import ForecastMade, RunFinished
 from forecasting.exog import ExogSpec, format_exog, join_sources, parse_exog, parse_sources
 from forecasting.jobs.exog import candidates, check_horizon, with_inputs
+from forecasting.jobs.input_notes import input_notes
 from forecasting.series import ExogColumn, Origins, Panel, PriceSeries
 from forecasting.sources.files.reader import read, read_inputs
 from forecasting.training import TrainedNetwork
@@ -416,3 +417,46 @@ def test_a_training_that_is_explained_is_the_same_training(prices: Path) -> None
         if isinstance(event, Explained)
     )
     assert "noise" in after.names, "an input of the past alone is explained, too"
+
+
+def notes_on(panel: Panel, text: str, *files: Path) -> str:
+    """Return what is remarked on a past input of files beside a panel."""
+    sources = join_sources(map(str, files))
+    inputs = InputConfig(hist_exog=text, exog_sources=sources)
+    return " ".join(input_notes(with_inputs(panel, inputs), inputs))
+
+
+def test_inputs_that_end_or_never_change_are_remarked(prices: Path, tmp_path: Path) -> None:
+    (series,) = read(prices)
+    panel, other = Panel((series,)), tmp_path / "other.csv"
+    days = pd.bdate_range("2020-01-01", periods=100)
+    frame = pd.DataFrame({"date": days, "short": np.arange(100.0) ** 2, "flat": 5.0})
+    frame.to_csv(other, index=False)
+    assert notes_on(panel, "noise") == ""
+    assert "short ends on 2020-05-19: for later bars its last value" in notes_on(
+        panel, "short", other
+    )
+    assert "flat never changes" in notes_on(panel, "flat", other)
+    frame["date"] = pd.bdate_range("2040-01-02", periods=100)
+    frame.to_csv(other, index=False)
+    with pytest.raises(DataError, match=r"no value by the last bar.*begins on 2040-01-02"):
+        notes_on(panel, "short", other)
+
+
+def test_an_input_of_other_symbols_alone_names_them(prices: Path, tmp_path: Path) -> None:
+    (series,) = read(prices)
+    other = tmp_path / "sectors.csv"
+    other.write_text("symbol,branch\nAAA,Tech\nBBB,Food\n")
+    inputs = InputConfig(stat_exog="branch", exog_sources=join_sources([str(other)]))
+    with pytest.raises(DataError, match="there for AAA, BBB, but not for"):
+        with_inputs(Panel((series,)), inputs)
+    with pytest.raises(ConfigError) as caught:
+        parse_exog("a:b", "hist")
+    assert "in quotes" in caught.value.hint
+
+
+def test_values_of_the_last_day_are_not_ahead(prices: Path) -> None:
+    (series,) = read(prices)
+    stamps = series.ds[-3:] + np.timedelta64(16, "h")
+    column = ExogColumn("x", np.append(stamps, series.ds[-1] + np.timedelta64(1, "D")), np.ones(4))
+    assert documents.candidate(column, series)["ahead"] == 1

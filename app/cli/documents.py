@@ -14,6 +14,7 @@ import numpy as np
 
 from forecasting import metrics
 from forecasting.base_rates import outcome_rate
+from forecasting.checks import DAY_US, usual_distance
 from forecasting.summary import summarise
 
 if TYPE_CHECKING:
@@ -91,9 +92,11 @@ def base_rate(rate: RiseRate) -> Document:
 
 def candidate(column: ExogColumn, series: PriceSeries) -> Document:
     """Return what is known of a column that may be chosen as input; ``ahead`` counts its values
-    after the last bar.
+    after the last bar, of daily and longer bars after its day.
     """
     stamp, known = stamps(series), column.ds[~np.isnan(column.values)]
+    whole_days = usual_distance(series) >= DAY_US
+    later = known.astype("datetime64[D]") > series.ds[-1] if whole_days else known > series.ds[-1]
     dated = known.size and not (known == _UNDATED).all()
     return {
         "name": column.name,
@@ -102,7 +105,7 @@ def candidate(column: ExogColumn, series: PriceSeries) -> Document:
         "missing": column.missing,
         "first_ds": stamp(known[0]) if dated else None,
         "last_ds": stamp(known[-1]) if dated else None,
-        "ahead": int(np.count_nonzero(known > series.ds[-1])),
+        "ahead": int(np.count_nonzero(later)),
         "labels": list(column.labels[:50]),
     }
 

@@ -12,14 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from forecasting.checks import some_names, usual_distance
+from forecasting.checks import DAY_US, some_names, usual_distance
 from forecasting.config import InputConfig
 from forecasting.corporate_events import event_kind
 from forecasting.errors import CandlecastError, DataError, SourceError
 from forecasting.exog import ExogSpec
 from forecasting.series import Dates, ExogColumn, Panel, PriceSeries
 
-_DAY_US = 86_400_000_000
 _DAY = np.timedelta64(1, "D")
 #: Most series of a file of prices that are taken for inputs.
 _MOST_SERIES = 1000
@@ -119,7 +118,7 @@ def _column(
     if column is None:
         column = _of_series(series, spec.name, others)
     if column is None:
-        raise _lacking(series, spec.name, named, others)
+        raise _lacking(series, spec.name, book, named, others)
     column = replace(column, name=spec.name)
     if spec.kind == "futr":
         _check_announced(series, column)
@@ -217,7 +216,7 @@ def _known(series: PriceSeries, column: ExogColumn, spec: ExogSpec) -> ExogColum
     """
     known = np.array(column.ds)
     ends_with_day = (
-        bool(column.source) and 0 < usual_distance(series) < _DAY_US and _is_daily(column.ds)
+        bool(column.source) and 0 < usual_distance(series) < DAY_US and _is_daily(column.ds)
     )
     if ends_with_day or _closes_later(series, column):
         known = known + _DAY
@@ -237,7 +236,7 @@ def _closes_later(series: PriceSeries, column: ExogColumn) -> bool:
     its exchange lies to the west.
     """
     zone = column.source.partition("\n")[2]
-    if not zone or not series.tz or zone == series.tz or usual_distance(series) < _DAY_US:
+    if not zone or not series.tz or zone == series.tz or usual_distance(series) < DAY_US:
         return False
     import pandas as pd
 
@@ -284,9 +283,16 @@ def _released(
 def _lacking(
     series: PriceSeries,
     name: str,
+    book: _Book,
     named: Mapping[str, ExogColumn],
     others: Mapping[str, PriceSeries],
 ) -> DataError:
+    owners = [symbol for symbol, columns in book.items() if symbol and _by_name(columns, name)]
+    if owners:
+        return DataError(
+            f"The input {name} is there for {some_names(owners)}, but not for {series.symbol}.",
+            f"Add rows of the symbol {series.symbol} to its file, or leave the series out.",
+        )
     there = [
         *named,
         *(item for item in series.columns if item != "close"),
@@ -409,37 +415,3 @@ def _ends_early(
         f"reaches {str(needed[-1])[:10]}.",
         f"Extend it up to that date, {lower}or read it as a past input (--input {column.name}).",
     )
-
-
-def coarse_inputs(panel: Panel, inputs: InputConfig) -> Iterator[str]:
-    """Yield a sentence on inputs that come much more rarely than the bars and have no delay:
-    such figures are usually published later.
-    """
-    names = []
-    for index, spec in enumerate(inputs.exog):
-        column = panel[0].exog[index]
-        known = column.ds[np.isfinite(column.values)]
-        changes = (
-            known[1:][np.diff(column.values[np.isfinite(column.values)]) != 0]
-            if known.size > 1
-            else known
-        )
-        if (
-            spec.kind != "hist"
-            or spec.delay
-            or spec.released
-            or column.form != "number"
-            or not column.source
-            or known.size < 3
-        ):
-            continue
-        if changes.size and np.median(np.diff(known).astype(np.int64)) > 5 * max(
-            usual_distance(panel[0]), 1
-        ):
-            names.append(spec.name)
-    if names:
-        yield (
-            f"{some_names(names)} comes more rarely than the bars and is taken as known on its "
-            "date. Where it was published later, "
-            f"say so: --input {names[0]}:delay=30d, or :released=COLUMN."
-        )

@@ -16,7 +16,8 @@ from forecasting.checks import (
 )
 from forecasting.config import RunConfig
 from forecasting.events import Event, LeftOut, Notice
-from forecasting.jobs.exog import coarse_inputs, with_inputs
+from forecasting.jobs.exog import with_inputs
+from forecasting.jobs.input_notes import input_notes
 from forecasting.jobs.targets import with_target
 from forecasting.series import Panel
 
@@ -53,7 +54,7 @@ def prepared(
     loaded = panel
     panel = with_target(panel, config.task.target_column, config.inputs)
     panel = with_inputs(panel, config.inputs, loaded)
-    yield from (Notice(note) for note in coarse_inputs(panel, config.inputs))
+    yield from (Notice(note) for note in input_notes(panel, config.inputs))
     panel, short = drop_short_series(panel, config.task.input_size)
     yield from told(short, "Load more of its history, or choose a shorter lookback.")
     check_distances(panel)
