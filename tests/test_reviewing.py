@@ -137,9 +137,9 @@ def test_the_list_counts_what_was_trained(bench: Workbench, tmp_path: Path) -> N
     idle(bench)
     rows = bench.session.watchlist.rows
     bench.data.show_list(rows, 0, ("tiny",))
-    assert bench.data.trained_words == "Trained: day. Too short: tiny."
+    assert bench.data.trained_words == "Training takes day. Too short: tiny."
     bench.data.show_list(rows, 0)
-    assert bench.data.trained_words == "Trained together: 2 of 2."
+    assert bench.data.trained_words == "Training takes 2 of 2 together."
 
 
 def test_a_network_can_be_saved_after_its_series_left_the_list(

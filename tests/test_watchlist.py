@@ -190,7 +190,7 @@ def test_the_keyboard_does_it_all(qtbot: Any, bench: Workbench) -> None:
     assert bench.window.windowTitle().startswith("two")
     qtbot.keyClick(view, Qt.Key.Key_Space)
     assert rows(bench) == "one* two three*"
-    assert "Trained together: 2 of 3. two is only shown." in texts(bench.data)
+    assert "Training takes 2 of 3 together. two is only shown." in texts(bench.data)
     assert bench.session.panel is not None
     assert bench.session.panel.symbols == ("one", "three")
     qtbot.keyClick(view, Qt.Key.Key_Down, alt)

@@ -402,9 +402,9 @@ class DataPanel(QStackedWidget):
         if not checked:
             text = self.tr("Check at least one series to train on.")
         elif len(checked) == 1:
-            text = self.tr("Trained: {symbol}.").format(symbol=checked[0].symbol)
+            text = self.tr("Training takes {symbol}.").format(symbol=checked[0].symbol)
         else:
-            text = self.tr("Trained together: {n} of {all}.").format(
+            text = self.tr("Training takes {n} of {all} together.").format(
                 n=number(len(checked)), all=number(len(rows))
             )
         if len(checked) < len(chosen):

@@ -566,7 +566,7 @@ class RowDelegate(QStyledItemDelegate):
         if row.judgement and (found := _figures(row.judgement, self._rows.columns)):
             return " · ".join(found)
         if row.series is None:
-            return self.tr("as of {day}").format(day=seen.day)
+            return seen.day
         return f"{number(seen.bars, 0)} · {spacing_word(seen.freq)}"
 
 
