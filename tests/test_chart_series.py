@@ -17,6 +17,7 @@ from app.charts.overlay_series import OverlayLine
 from app.charts.price import PriceChart
 from app.features.project.project_file import read_project
 from app.window.workbench import Workbench
+from forecasting.attribution import Explanation
 from forecasting.sources.resample import coarser, resample
 
 
@@ -82,6 +83,29 @@ def test_a_past_forecast_and_what_happened_lie_within_joined_bars(qapp: QApplica
         assert band.x[-1] - band.x[0] < 2
         assert chart.mapping.bar(float(band.x[0])) == 402
         assert chart.shown_bars[0] < band.cutoff < chart.shown_bars[1]
+    finally:
+        chart.deleteLater()
+
+
+def test_what_moved_the_forecast_is_summed_over_joined_bars(qapp: QApplication) -> None:
+    series, bars = walk(598), 23
+    median = np.arange(2.0 * bars).reshape(bars, 2)
+    nothing = np.zeros((1, 0))
+    found = Explanation(
+        series.symbol, "GRU", series.ds[-1], 1, 0.01, series.ds[-bars:], ("close", "volume"),
+        median, median, (), nothing, nothing, 0.0, 0.0, float(median.sum()), 0.0, 2.0,
+    )  # fmt: skip
+    chart = PriceChart()
+    try:
+        chart.show_series(resample(series, "1W", unfinished=True), loaded=series)
+        chart.show_why(found)
+        chart.refresh()
+        assert chart.why.visible
+        assert chart.why._bars.tolist() == [115, 116, 117, 118, 119]
+        assert chart.why._values[-1] == pytest.approx(median[-3:].sum()), "Monday to Wednesday"
+        assert chart.why._values.sum() == pytest.approx(median.sum())
+        assert "moved the median" in chart.why.read(119)
+        assert f"Of the {bars} bars" in chart.why.summary()
     finally:
         chart.deleteLater()
 

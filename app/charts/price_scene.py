@@ -395,7 +395,7 @@ class PriceScene(BarView):
         self._dates.setHeight(below)
         self._corner.setMaximumHeight(below)
         self._update_forecasts()
-        self.why.locate(series, self._timeline, joined=self._loaded is not series)
+        self.why.locate(self._loaded, self._loaded_dates, self.mapping)
         self._show_row(2, self.why.visible)
         self._update_words()
         self._apply_range()

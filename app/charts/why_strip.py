@@ -8,6 +8,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter
 
 from app.charts.axis import PriceAxis, Timeline
 from app.charts.bands import write_on
+from app.charts.bar_mapping import BarMapping
 from app.charts.bars import line_pen
 from app.charts.barview import Row
 from app.charts.canvas import Frame, Pane
@@ -43,15 +44,28 @@ class WhyStrip:
         self._bars: Ints = np.empty(0, np.int64)
         self._values: Floats = np.empty(0)
 
-    def locate(self, series: PriceSeries | None, timeline: Timeline, joined: bool) -> None:
-        """Put the columns on the bars of a series; none where it is another one, or joined."""
+    def locate(self, series: PriceSeries | None, timeline: Timeline, mapping: BarMapping) -> None:
+        """Put the columns on the bars of the chart; none where the series is another one. A joined
+        bar has the sum of those that it is made of.
+
+        Parameters
+        ----------
+        series : PriceSeries or None
+            With the bars as they were loaded.
+        timeline : Timeline
+            Dates of its bars.
+        mapping : BarMapping
+            Where these are on the chart.
+        """
         found = self.explanation
         symbol = "" if series is None else series.symbol
-        self.visible = found is not None and symbol == found.symbol and not joined
+        self.visible = found is not None and symbol == found.symbol
         if not self.visible or found is None:
             return
-        self._bars = np.round(positions(timeline, found.ds)).astype(np.int64)
-        self._values = found.by_bar()
+        loaded = np.round(positions(timeline, found.ds))
+        bars = np.ceil(mapping.position(loaded) - 1e-6).astype(np.int64)
+        self._bars, index = np.unique(bars, return_inverse=True)
+        self._values = np.bincount(index, found.by_bar(), self._bars.size).astype(np.float64)
         largest = max(float(np.abs(self._values).max(initial=0.0)), _LEAST)
         self.row.axis.decimals = price_decimals(largest)
         self.row.pane.setYRange(-1.15 * largest, 1.15 * largest, padding=0)
@@ -71,13 +85,14 @@ class WhyStrip:
             return ""
         if not self._values.any():
             return _tr("No bar of the lookback moved the median of the forecast.")
-        index = int(np.abs(self._values).argmax())
+        values = self.explanation.by_bar()
+        index = int(np.abs(values).argmax())
         return _tr(
             "Of the {n} bars of the lookback, {day} moved the median most: by {move} usual moves."
         ).format(
-            n=self._values.size,
+            n=values.size,
             day=str(self.explanation.ds[index])[:10],
-            move=_signed(float(self._values[index])),
+            move=_signed(float(values[index])),
         )
 
     def paint(self, painter: QPainter, frame: Frame) -> None:
