@@ -409,6 +409,15 @@ SENTENCES: dict[str, Sentence] = {
         "and that baseline is not broken.",
         {"size": "7.4 %"},
     ),
+    "leak-direction": Sentence(
+        _DOUBTS,
+        "Calling the direction of the next bar right {share} % of the time (interval from {low} %) "
+        "is rare: check for a leak before believing it.",
+        "One bar ahead, on at least 20 independent origins, the interval lies more than 15 points "
+        "above the share of the best baseline and of the direction that was right more often; the "
+        "skill alone is not too good.",
+        {"share": "82.0", "low": "78.9"},
+    ),
     "zero-shot": Sentence(
         _DOUBTS,
         "{names}: trained elsewhere, perhaps on these very years. On prices such models are "

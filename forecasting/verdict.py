@@ -23,6 +23,9 @@ from forecasting.series import Floats, Outcomes
 
 #: A larger skill than this one bar ahead is more likely a leak than a discovery.
 LEAK_SKILL = 0.05
+#: So are directions of the next bar called right by so many points more often than by the best
+#: baseline and by a constant call.
+LEAK_POINTS = 15.0
 SIGNIFICANCE = 0.05
 #: Share of outcomes (percent) in its 80 and its 95 % band from which a baseline counts as far too
 #: wide.
@@ -583,11 +586,21 @@ def _doubts(
         yield (
             tell(f"{name}-corrected", **counts, **corrected) if changed else tell(name, **counts)
         )
-    broken, first = broken_band(reference), compare(_first_step(ours), _first_step(reference))
+    yield from _leak(_first_step(ours), _first_step(reference), broken_band(reference))
+
+
+def _leak(ours: Outcomes, reference: Outcomes, broken: str) -> Iterator[str]:
+    """Yield why forecasts of one bar ahead are too good, if they are; that the best baseline is
+    broken where it is.
+    """
+    first, share = compare(ours, reference), metrics.directional_share(ours)
+    usual = max(_constant_call(ours)[1], _or(metrics.directional_share(reference).percent, 0.0))
     if broken:
         yield broken
     elif first.result == "beats" and first.skill > LEAK_SKILL:
         yield tell("leak", size=percent(first.skill))
+    elif share.independent >= MIN_ORIGINS and share.low > usual + LEAK_POINTS:
+        yield tell("leak-direction", share=f"{share.percent:.1f}", low=f"{share.low:.1f}")
 
 
 def broken_band(baseline: Outcomes) -> str:
@@ -616,7 +629,8 @@ def broken_band(baseline: Outcomes) -> str:
 
 
 def _first_step(o: Outcomes) -> Outcomes:
-    return replace(o, ds=o.ds[:, :1], y=o.y[:, :1], values=o.values[:, :1])
+    mean = o.mean[:, :1] if o.mean.size else o.mean
+    return replace(o, ds=o.ds[:, :1], y=o.y[:, :1], values=o.values[:, :1], mean=mean)
 
 
 def _calibration(outcomes: Outcomes) -> Iterator[str]:
@@ -708,9 +722,7 @@ def _direction(outcomes: Outcomes) -> Iterator[str]:
     if share.independent < MIN_ORIGINS:
         yield tell("direction-few", **texts)
         return
-    _, called = metrics.calls(outcomes)
-    up = 100 * float((outcomes.y > outcomes.y0[:, None])[called].mean())
-    constant, rate = ("up", up) if up >= 50 else ("down", 100 - up)
+    constant, rate = _constant_call(outcomes)
     if share.high < 50:
         name = "direction-worse"
     elif share.percent <= rate:
@@ -725,6 +737,16 @@ def _direction(outcomes: Outcomes) -> Iterator[str]:
         constant=constant,
         rate=f"{rate:.1f}",
     )
+
+
+def _constant_call(outcomes: Outcomes) -> tuple[str, float]:
+    """Return the direction that was right more often where one was called, and how often in
+    percent; NaN where none was.
+    """
+    _, called = metrics.calls(outcomes)
+    rises = (outcomes.y > outcomes.y0[:, None])[called]
+    up = 100 * float(rises.mean()) if rises.size else math.nan
+    return ("up", up) if up >= 50 else ("down", 100 - up)
 
 
 def _copy_words(check: Copycat | None, point: str, worse: bool) -> Iterator[str]:

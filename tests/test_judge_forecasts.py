@@ -305,12 +305,15 @@ def cross_validation(
 
 
 def test_a_copy_is_called_a_copy_and_a_leak_too_good(tmp_path: Path) -> None:
+    signs = np.sign(Y[CUTOFFS + 1] - Y[CUTOFFS])
+    sizes = np.abs(np.random.default_rng(3).normal(0, 0.012, CUTOFFS.size))
     table = pd.DataFrame(
         {
             "ds": days(CUTOFFS + 1),
             "y": Y[CUTOFFS + 1],
             "Copy": Y[CUTOFFS],
             "Leak": Y[CUTOFFS + 1] * 1.0005,
+            "Turns": Y[CUTOFFS] * np.exp(signs * sizes),
         }
     )
     path = tmp_path / "f.csv"
@@ -319,11 +322,13 @@ def test_a_copy_is_called_a_copy_and_a_leak_too_good(tmp_path: Path) -> None:
     told = {(finding.code, finding.message.split()[0]) for finding in found.findings}
     assert ("copy", "Copy") in told
     assert ("too_good", "Leak") in told
+    assert ("too_good", "Turns") in told, "it knows where the price goes, though not how far"
     assert ("copy", "Leak") not in told
     assert ("too_good", "Copy") not in told
     assert found.models["Copy"].verdict.outcome == "ties"
     assert found.models["Leak"].verdict.outcome == "beats"
-    assert found.models["Leak"].verdict.tries == 2
+    assert found.models["Turns"].verdict.outcome != "beats"
+    assert found.models["Leak"].verdict.tries == 3
 
 
 def test_an_honest_calibrated_forecast_passes(tmp_path: Path) -> None:

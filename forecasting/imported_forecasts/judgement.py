@@ -40,6 +40,8 @@ POINT_SCORES = (
     "directional_low",
     "directional_high",
 )
+#: Sentences of a verdict on forecasts that are too good.
+_LEAKS = ("leak", "leak-direction")
 _AT_ONCE = 5_000_000
 #: Origins that a model of others is asked about between two looks at a stop.
 _CHALLENGER_ORIGINS = 64
@@ -224,7 +226,7 @@ def _noticed(name: str, judged: ModelJudgement) -> Sequence[Finding]:
     """
     findings = []
     verdict = judged.verdict
-    leak = next((note for note in verdict.notes if recognised(note) == "leak"), "")
+    leak = next((note for note in verdict.notes if recognised(note) in _LEAKS), "")
     if leak:
         message = (
             f"{name} is too good to be true: {leak[0].lower()}{leak[1:]} Does a row hold "
