@@ -460,3 +460,42 @@ def test_values_of_the_last_day_are_not_ahead(prices: Path) -> None:
     stamps = series.ds[-3:] + np.timedelta64(16, "h")
     column = ExogColumn("x", np.append(stamps, series.ds[-1] + np.timedelta64(1, "D")), np.ones(4))
     assert documents.candidate(column, series)["ahead"] == 1
+
+
+def hourly(path: Path, zone: str, name: str, cells: np.ndarray, start: str = "2025-01-06") -> Path:
+    """Write 40 hours with an offset from UTC."""
+    hours = pd.date_range(start, periods=40, freq="h").strftime("%Y-%m-%dT%H:%M:%S")
+    pd.DataFrame({"time": hours + zone, name: cells}).to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize(("zone", "shift"), [("-05:00", 5), ("+09:00", -9), ("Z", 0), ("", 0)])
+def test_times_of_another_zone_are_read_at_their_moment(
+    zone: str, shift: int, tmp_path: Path
+) -> None:
+    (series,) = read(hourly(tmp_path / "p.csv", "Z", "close", np.linspace(100, 110, 40)))
+    other = hourly(tmp_path / "other.csv", zone, "x", np.arange(40.0))
+    inputs = InputConfig(hist_exog="x", exog_sources=join_sources([str(other)]))
+    column = with_inputs(Panel((series,)), inputs)[0].exog[0]
+    expected = series.ds + np.timedelta64(shift, "h")
+    assert (column.ds == expected).all()
+    assert column.known is not None
+    assert (column.known == expected).all()
+
+
+def test_days_of_release_and_days_of_another_zone_end_before_they_count(tmp_path: Path) -> None:
+    (series,) = read(hourly(tmp_path / "p.csv", "Z", "close", np.linspace(100, 110, 40)))
+    days = ["2025-01-04", "2025-01-05", "2025-01-06"]
+    frame = pd.DataFrame({"date": days, "x": [1.0, 2.0, 3.0], "out": days})
+    frame.to_csv(tmp_path / "days.csv", index=False)
+    sources = join_sources([str(tmp_path / "days.csv")])
+    inputs = InputConfig(hist_exog="x:released=out", exog_sources=sources)
+    column = with_inputs(Panel((series,)), inputs)[0].exog[0]
+    assert column.known is not None
+    assert str(column.known[0])[:10] == "2025-01-05"
+    bars = {"ds": column.ds, "values": series.values[:3], "freq": "1D"}
+    new_york = replace(series, symbol="NY", tz="America/New_York", **bars)
+    panel = with_inputs(Panel((series,)), InputConfig(hist_exog="NY"), Panel((series, new_york)))
+    known = panel[0].exog[0].known
+    assert known is not None
+    assert str(known[0])[:13] == "2025-01-05T05", "its midnight, in UTC"

@@ -119,7 +119,7 @@ def _column(
         column = _of_series(series, spec.name, others)
     if column is None:
         raise _lacking(series, spec.name, book, named, others)
-    column = replace(column, name=spec.name)
+    column = _in_zone(series, replace(column, name=spec.name))
     if spec.kind == "futr":
         _check_announced(series, column)
         return column
@@ -215,16 +215,49 @@ def _known(series: PriceSeries, column: ExogColumn, spec: ExogSpec) -> ExogColum
     A delay of bars is counted along the bars when values are aligned with them.
     """
     known = np.array(column.ds)
-    ends_with_day = (
-        bool(column.source) and 0 < usual_distance(series) < DAY_US and _is_daily(column.ds)
-    )
+    ends_with_day = bool(column.source) and _is_finer(series) and _is_daily(column.ds)
     if ends_with_day or _closes_later(series, column):
         known = known + _DAY
+    if ends_with_day:
+        known = _moved(known, _zone(column), series.tz)
     if spec.unit == "days":
         known = known + spec.delay * _DAY
     elif spec.unit == "hours":
         known = known + np.timedelta64(spec.delay, "h")
     return replace(column, known=known)
+
+
+def _is_finer(series: PriceSeries) -> bool:
+    """Whether bars are shorter than a day."""
+    return 0 < usual_distance(series) < DAY_US
+
+
+def _zone(column: ExogColumn) -> str:
+    """Return the time zone of a column of another source, "" where it is not known."""
+    return column.source.partition("\n")[2]
+
+
+def _in_zone(series: PriceSeries, column: ExogColumn) -> ExogColumn:
+    """Return a column with its times of day in the zone of a series; days stay days."""
+    zone = _zone(column)
+    if column.known is not None or _is_daily(column.ds):
+        return column
+    return replace(column, ds=np.maximum.accumulate(_moved(column.ds, zone, series.tz)))
+
+
+def _moved(ds: Dates, zone: str, other: str) -> Dates:
+    """Return the wall-clock of another zone at some moments; as it is where a zone is not known.
+    Of an hour that comes twice in autumn the later one is meant.
+    """
+    if not zone or not other or zone == other:
+        return ds
+    import pandas as pd
+
+    moments = pd.DatetimeIndex(ds).tz_localize(
+        zone, ambiguous=np.zeros(ds.size, bool), nonexistent="shift_forward"
+    )
+    found: Dates = moments.tz_convert(other).tz_localize(None).to_numpy()
+    return found.astype("datetime64[us]")
 
 
 def _is_daily(ds: Dates) -> bool:
@@ -235,7 +268,7 @@ def _closes_later(series: PriceSeries, column: ExogColumn) -> bool:
     """Whether daily bars of another series end after those of this one on the same date, because
     its exchange lies to the west.
     """
-    zone = column.source.partition("\n")[2]
+    zone = _zone(column)
     if not zone or not series.tz or zone == series.tz or usual_distance(series) < DAY_US:
         return False
     import pandas as pd
@@ -254,6 +287,7 @@ def _released(
 ) -> ExogColumn:
     """Set when each value was known by the column of release dates."""
     stamps = _by_name(named, spec.released)
+    stamps = None if stamps is None else _in_zone(series, stamps)
     if stamps is None or stamps.form != "date":
         what = "there is no such column" if stamps is None else "it holds no dates"
         raise DataError(
@@ -264,9 +298,13 @@ def _released(
     index = np.searchsorted(stamps.ds, column.ds)
     index = np.minimum(index, len(stamps) - 1)
     moments = np.where(stamps.ds[index] == column.ds, stamps.values[index], np.nan)
-    known = np.full(len(column), np.datetime64("NaT", "us"))
+    known: Dates = np.full(len(column), np.datetime64("NaT", "us"))
     there = np.isfinite(moments)
     known[there] = moments[there].astype(np.int64).astype("datetime64[us]")
+    if _is_finer(series) and _is_daily(known[there]):  # published in the course of that day
+        known = known + _DAY
+    if _is_finer(series):
+        known[there] = _moved(known[there], _zone(stamps), series.tz)
     early = there & (known < column.ds)
     if early.any():
         first = int(np.argmax(early))

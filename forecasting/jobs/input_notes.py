@@ -96,6 +96,7 @@ def _coarse_inputs(panel: Panel, inputs: InputConfig) -> Iterator[str]:
             or column.form != "number"
             or not column.source
             or known.size < 3
+            or (column.known is not None and bool((column.known > column.ds).all()))
         ):
             continue
         if changes.size and np.median(np.diff(known).astype(np.int64)) > 5 * max(

@@ -159,7 +159,8 @@ def read_inputs(path: str | Path, options: ReadOptions | None = None) -> InputTa
         for symbol in dict.fromkeys(symbols):
             rows = np.flatnonzero((named == symbol) & ~np.isnat(ds))
             columns[symbol] = tuple(
-                replace(item, source=str(path)) for item in extras_at(extras, ds[rows], rows)
+                replace(item, source=f"{path}\n{found.read.tz}")
+                for item in extras_at(extras, ds[rows], rows)
             )
         return InputTable(columns, dated, found.digest)
 
