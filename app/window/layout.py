@@ -117,6 +117,19 @@ class Layout(QObject):
             {**self.frames, "drawing_tools": self.drawing_tools, "grid": self.grid}
         )
         self.status = StatusLine(window.statusBar())
+        middle = self._make_middle()
+        self.bars = MessageBarStack((self.recovery, self.resume, self.banner))
+        window.setCentralWidget(middle)
+        self.docks: dict[str, QDockWidget] = {}
+        self._dock_panels(panels_menu)
+        self.presets = LayoutPresets(window, self.docks, lambda: self._sizes.begin("", None))
+        self._sizes = DockSizes(window, self.docks, self.presets.share_room)
+        self._floating = FloatingPanels(window, self.docks, self.bars)
+        self.compact_changed.connect(self.header.set_compact)
+        window.installEventFilter(self)
+
+    def _make_middle(self) -> QWidget:
+        """Return the bars above each other, and below them the charts or what stands for none."""
         self._empty = EmptyState(
             "candles",
             self.tr("No prices yet"),
@@ -137,16 +150,8 @@ class Layout(QObject):
         rows.setSpacing(0)
         for part in (self.recovery, self.resume, self.banner, self.header, self.stepper):
             rows.addWidget(part)
-        self.bars = MessageBarStack((self.recovery, self.resume, self.banner))
         rows.addWidget(self._stage, 1)
-        window.setCentralWidget(middle)
-        self.docks: dict[str, QDockWidget] = {}
-        self._dock_panels(panels_menu)
-        self.presets = LayoutPresets(window, self.docks, lambda: self._sizes.begin("", None))
-        self._sizes = DockSizes(window, self.docks, self.presets.share_room)
-        self._floating = FloatingPanels(window, self.docks, self.bars)
-        self.compact_changed.connect(self.header.set_compact)
-        window.installEventFilter(self)
+        return middle
 
     @property
     def compact(self) -> bool:

@@ -24,6 +24,7 @@ from forecasting.events import (
     RunResult,
     SplitMade,
     TrainingKept,
+    Verdict,
 )
 from forecasting.files.atomic import FileLock
 from forecasting.generators import relay
@@ -39,6 +40,7 @@ from forecasting.sentences import tell
 from forecasting.series import Origins, Panel
 
 if TYPE_CHECKING:
+    from forecasting.backtest.outcomes import Evaluation
     from forecasting.training import Fitted, TrainedNetwork
     from forecasting.windows import Split
 
@@ -176,13 +178,11 @@ def _train(
     explained: Callable[[], str],
 ) -> Job:
     check_memory()
-    from forecasting.backtest import evaluated
-    from forecasting.baselines import chosen_baselines, model_title
+    from forecasting.baselines import chosen_baselines
     from forecasting.baselines.challengers import introduce
     from forecasting.metrics import score
     from forecasting.training import TrainingState, fit
-    from forecasting.verdict import judge
-    from forecasting.windows import bars_before, split_panel
+    from forecasting.windows import split_panel
 
     started = time.perf_counter()
     state = TrainingState.load(resume) if resume else None
@@ -205,32 +205,11 @@ def _train(
         observe=TrainingExplainer(panel, explained),
     )
     fitted = yield from noting(_forecasting_others(training, gone), made)
-    yield Progress(0, 0, "Scoring against the baselines")
+    found = yield from _score(fitted.forecaster, names, panel, split, should_stop)
+    network, outcomes = found.network, found.outcomes
+    tries = (yield from count_tries(panel, config, outcomes[network.name])) if counted else 1
+    verdict = _judged(fitted.forecaster, found, tries)
     horizon = config.task.horizon
-    origins = _thinned(panel, split, horizon)
-    insample = bars_before(panel, split.test_start)
-    network, rivals, outcomes, lacking, stride = evaluated(
-        fitted.forecaster, names, panel, origins, insample, QUANTILES, should_stop
-    )
-    if lacking:
-        yield Notice(
-            f"Stopped before these baselines were judged: {', '.join(map(model_title, lacking))}.",
-            "Train again to compare with them, too.",
-        )
-    if stride > 1:
-        yield Notice(
-            f"Stopped: of this large panel only one in {stride} dates was judged, and bands have "
-            "learned from as few.",
-            "Train again to judge all of them.",
-        )
-    tries = 1
-    if counted:
-        tries = yield from count_tries(panel, config, outcomes[network.name])
-    scaling = fitted.forecaster.scaling
-    judged = judge(
-        outcomes, network.name, tries=tries, start=start_words(scaling.target, scaling.base)
-    )
-    verdict = replace(judged, notes=(*_learned(fitted.forecaster), *judged.notes))
     forecasts = future(network, panel, horizon, config.task.point)
     yield ForecastMade(forecasts, fitted.history[-1].best_epoch, final=True)
     result = RunResult(
@@ -239,7 +218,7 @@ def _train(
         split=made[0],
         history=fitted.history,
         forecasts=forecasts,
-        baseline_forecasts=future(rivals[0], panel, horizon, config.task.point),
+        baseline_forecasts=future(found.baselines[0], panel, horizon, config.task.point),
         outcomes=outcomes,
         scores={name: score(o) for name, o in outcomes.items()},
         verdict=verdict,
@@ -247,6 +226,47 @@ def _train(
         left_out={**short, **gone},
     )
     yield RunFinished(result, fitted.forecaster.with_training_facts(panel))
+
+
+def _score(
+    forecaster: TrainedNetwork,
+    names: Sequence[str],
+    panel: Panel,
+    split: Split,
+    should_stop: Callable[[], bool],
+) -> Generator[Event, None, Evaluation]:
+    """Score a network and the baselines on the test part; say what a stop has left out."""
+    from forecasting.backtest import evaluated
+    from forecasting.baselines import model_title
+    from forecasting.windows import bars_before
+
+    yield Progress(0, 0, "Scoring against the baselines")
+    origins = _thinned(panel, split, forecaster.config.task.horizon)
+    insample = bars_before(panel, split.test_start)
+    found = evaluated(forecaster, names, panel, origins, insample, QUANTILES, should_stop)
+    if found.left_out:
+        lacking = ", ".join(map(model_title, found.left_out))
+        yield Notice(
+            f"Stopped before these baselines were judged: {lacking}.",
+            "Train again to compare with them, too.",
+        )
+    if found.stride > 1:
+        yield Notice(
+            f"Stopped: of this large panel only one in {found.stride} dates was judged, and bands "
+            "have learned from as few.",
+            "Train again to judge all of them.",
+        )
+    return found
+
+
+def _judged(forecaster: TrainedNetwork, found: Evaluation, tries: int) -> Verdict:
+    """Judge a network beside the baselines; ``tries`` trainings were judged on this test part."""
+    from forecasting.verdict import judge
+
+    scaling = forecaster.scaling
+    start = start_words(scaling.target, scaling.base)
+    verdict = judge(found.outcomes, found.network.name, tries=tries, start=start)
+    return replace(verdict, notes=(*_learned(forecaster), *verdict.notes))
 
 
 def _forecasting_others(

@@ -120,17 +120,9 @@ class DataPanel(QStackedWidget):
         self._empty.add_button(self.tr("Open a file…")).clicked.connect(self.open_requested)
         self._empty.add_button(self.tr("Show the sample")).clicked.connect(self.sample_requested)
         self.list = SeriesList()
-        self.list.chosen.connect(self.series_chosen)
-        self.list.checked.connect(self.check_requested)
-        self.list.moved.connect(self.move_requested)
-        self.list.removed.connect(self.remove_requested)
-        self.list.undo_requested.connect(self.put_back_requested)
+        self._connect_list()
         self._undo = UndoLine()
         self._undo.undo_requested.connect(self.put_back_requested)
-        self.list.load_requested.connect(self.load_requested)
-        self.list.only_requested.connect(self.only_requested)
-        self.list.options_requested.connect(self.options_requested)
-        self.list.folded.connect(self._folded)
         self.finder = ListFinder()
         self.finder.changed.connect(self._arrange)
         self.finder.left.connect(self.list.setFocus)
@@ -173,6 +165,18 @@ class DataPanel(QStackedWidget):
         )
         self.addWidget(self._empty)
         self.addWidget(self._laid_out())
+
+    def _connect_list(self) -> None:
+        """Pass on what is asked for in the list."""
+        self.list.chosen.connect(self.series_chosen)
+        self.list.checked.connect(self.check_requested)
+        self.list.moved.connect(self.move_requested)
+        self.list.removed.connect(self.remove_requested)
+        self.list.undo_requested.connect(self.put_back_requested)
+        self.list.load_requested.connect(self.load_requested)
+        self.list.only_requested.connect(self.only_requested)
+        self.list.options_requested.connect(self.options_requested)
+        self.list.folded.connect(self._folded)
 
     def show_list(
         self, rows: tuple[Row, ...], selected: int, too_short: Collection[str] = ()

@@ -117,16 +117,8 @@ def series_of(rows: Rows, shared: SharedReading) -> PriceSeries | None:
     findings.extend(order)
     ds, columns, gaps = _priced(ds, columns)
     findings.extend(gaps)
-    refused = [
-        finding
-        for finding in findings
-        if finding.action in ("dropped", "sorted") and finding.code in _REPAIRS
-    ]
-    if refused and not options.repair:
-        raise SourceError(
-            f"{rows.symbol}: {refused[0].message}",
-            "Repairs are switched off; switch them on, or correct the file.",
-        )
+    if not options.repair:
+        _refuse_repairs(rows.symbol, findings)
     recent = ds[-_RECENT:]
     freq = infer_freq(recent)
     findings.extend(
@@ -145,6 +137,16 @@ def series_of(rows: Rows, shared: SharedReading) -> PriceSeries | None:
         findings=tuple(findings),
         extras=_further_columns(rows, shared, keep, folded),
     )
+
+
+def _refuse_repairs(symbol: str, findings: Sequence[Finding]) -> None:
+    """Raise a SourceError where rows have been dropped or put in order."""
+    for finding in findings:
+        if finding.action in ("dropped", "sorted") and finding.code in _REPAIRS:
+            raise SourceError(
+                f"{symbol}: {finding.message}",
+                "Repairs are switched off; switch them on, or correct the file.",
+            )
 
 
 def _further_columns(
