@@ -353,11 +353,16 @@ class Copycat:
         """Whether the forecast repeats the last value: the correlation peaks at lag 1 and is next
         to nothing at lag 0.
         """
-        return (
-            self.lag == 1
-            and bool(self.correlations[LAGS + 1] > 0.5)
-            and bool(self.correlations[LAGS] < max(0.1, 3 / math.sqrt(self.pairs)))
-        )
+        return self.late == 1
+
+    @property
+    def late(self) -> int:
+        """How many steps late the forecast repeats a known value: the lag of a correlation above
+        0.5, with next to none at lag 0; 0 where it does not.
+        """
+        nothing = self.correlations[LAGS] < max(0.1, 3 / math.sqrt(self.pairs))
+        repeats = self.lag > 0 and self.correlations[LAGS + self.lag] > 0.5 and nothing
+        return self.lag if repeats else 0
 
 
 def copycat(outcomes: Outcomes) -> Copycat | None:

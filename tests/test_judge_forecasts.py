@@ -314,6 +314,7 @@ def test_a_copy_is_called_a_copy_and_a_leak_too_good(tmp_path: Path) -> None:
             "Copy": Y[CUTOFFS],
             "Leak": Y[CUTOFFS + 1] * 1.0005,
             "Turns": Y[CUTOFFS] * np.exp(signs * sizes),
+            "Older": Y[CUTOFFS - 1],
         }
     )
     path = tmp_path / "f.csv"
@@ -321,6 +322,9 @@ def test_a_copy_is_called_a_copy_and_a_leak_too_good(tmp_path: Path) -> None:
     found = judged(path)
     told = {(finding.code, finding.message.split()[0]) for finding in found.findings}
     assert ("copy", "Copy") in told
+    assert any(
+        "Older" in item.message and "2 steps late" in item.message for item in found.findings
+    )
     assert ("too_good", "Leak") in told
     assert ("too_good", "Turns") in told, "it knows where the price goes, though not how far"
     assert ("copy", "Leak") not in told
@@ -328,7 +332,7 @@ def test_a_copy_is_called_a_copy_and_a_leak_too_good(tmp_path: Path) -> None:
     assert found.models["Copy"].verdict.outcome == "ties"
     assert found.models["Leak"].verdict.outcome == "beats"
     assert found.models["Turns"].verdict.outcome != "beats"
-    assert found.models["Leak"].verdict.tries == 3
+    assert found.models["Leak"].verdict.tries == 4
 
 
 def test_an_honest_calibrated_forecast_passes(tmp_path: Path) -> None:

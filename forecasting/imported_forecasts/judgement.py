@@ -234,16 +234,12 @@ def _noticed(name: str, judged: ModelJudgement) -> Sequence[Finding]:
         )
         findings.append(Finding("too_good", message, 1, "error", "kept"))
     copy = copycat(judged.own)
-    if copy is not None and copy.is_copy:
-        findings.append(
-            Finding(
-                "copy",
-                f"{name} is a copy: it repeats the last known value, one step late.",
-                1,
-                "warning",
-                "kept",
-            )
-        )
+    if copy is not None and copy.late:
+        what = "the last known value, one step late."
+        if copy.late > 1:
+            what = f"a known value, {copy.late} steps late. Are its dates right?"
+        message = f"{name} is a copy: it repeats {what}"
+        findings.append(Finding("copy", message, 1, "warning", "kept"))
     if judged.points:
         message = (
             f"{name} has no bands: it is judged on points only, by absolute errors; "
