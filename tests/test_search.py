@@ -240,6 +240,33 @@ def test_of_the_trials_at_a_block_the_better_half_goes_on() -> None:
     assert [trials.goes_on(t) for t in trials.items] == [True, True, True, False, False, False]
 
 
+def test_of_equal_trials_at_a_block_half_go_on() -> None:
+    trials = Trials(blocks_before_test(walk(), CONFIG, 2))
+    for number in range(12):
+        trial = Trial(number, {}, CONFIG, np.zeros(1), running_loss=[1.0])
+        trials.items.append(trial)
+        if trials.goes_on(trial):
+            trial.running_loss.append(1.0)
+        else:
+            trial.state = "pruned"
+    assert [t.state for t in trials.items].count("pruned") == 6
+
+
+def test_of_listed_numbers_the_neighbours_of_good_ones_are_tried() -> None:
+    pytest.importorskip("optuna")
+    space = space_from({"input_size": [*range(2, 202, 4)], "model": ["rnn", "lstm"]}, CONFIG)
+    sampler = make_sampler("tpe", space, 0)
+    sampler.start_from({"input_size": 6, "model": "rnn"}, 100.0)
+    asked = []
+    for _ in range(40):
+        suggestion = sampler.ask()
+        assert suggestion is not None
+        asked.append(suggestion.values["input_size"])
+        sampler.observe(suggestion, [abs(asked[-1] - 102.0)], complete=True)
+    assert set(asked) <= set(range(2, 202, 4))
+    assert np.mean(np.abs(np.array(asked[25:]) - 102) <= 20) > 0.5
+
+
 def test_repeated_trials_are_one_try_and_unrelated_ones_are_as_many_as_they_are() -> None:
     rng = np.random.default_rng(0)
     base = rng.normal(size=(400, 1))

@@ -94,6 +94,9 @@ class ListSampler(Sampler):
 class ParzenSampler(Sampler):
     """Optuna's tree-structured Parzen estimator (Bergstra et al. 2011), in memory.
 
+    Numbers to choose from are searched by their rank, so that what is learned of one tells of its
+    neighbours.
+
     Raises
     ------
     ConfigError
@@ -117,15 +120,13 @@ class ParzenSampler(Sampler):
                 seed=seed, n_startup_trials=_STARTUP, constant_liar=parallel
             )
         self._study = optuna.create_study(sampler=estimator)
+        self._ranked = {d.name: sorted(d.choices) for d in space.dimensions if _ordered(d)}
         self._distributions = {d.name: self._distribution(d) for d in space.dimensions}
 
     def ask(self) -> Suggestion:
         """Return the settings that promise most."""
         trial = self._study.ask(self._distributions)
-        values = {
-            name: float(f"{value:.6g}") if isinstance(value, float) else value
-            for name, value in trial.params.items()
-        }
+        values = {name: self._value(name, param) for name, param in trial.params.items()}
         return Suggestion(values, trial)
 
     def observe(self, suggestion: Suggestion, losses: Sequence[float], complete: bool) -> None:
@@ -140,19 +141,39 @@ class ParzenSampler(Sampler):
 
     def start_from(self, values: Mapping[str, Any], loss: float) -> None:
         """Add the defaults as a finished trial."""
+        params = {
+            name: self._ranked[name].index(value) if name in self._ranked else value
+            for name, value in values.items()
+        }
         made = self._optuna.trial.create_trial(
-            params=dict(values), distributions=self._distributions, value=loss
+            params=params, distributions=self._distributions, value=loss
         )
         self._study.add_trial(made)
 
+    def _value(self, name: str, param: Any) -> Any:
+        """Return the value of a setting that a parameter of the estimator stands for."""
+        if name in self._ranked:
+            return self._ranked[name][param]
+        return float(f"{param:.6g}") if isinstance(param, float) else param
+
     def _distribution(self, dimension: Dimension) -> Any:
         known = self._optuna.distributions
+        if dimension.name in self._ranked:
+            return known.IntDistribution(0, len(dimension.choices) - 1)
         if dimension.choices:
             return known.CategoricalDistribution(dimension.choices)
         if dimension.whole:
             low, high = int(dimension.low), int(dimension.high)
             return known.IntDistribution(low, high, log=dimension.log)
         return known.FloatDistribution(dimension.low, dimension.high, log=dimension.log)
+
+
+def _ordered(dimension: Dimension) -> bool:
+    """Return whether a dimension is a choice of numbers."""
+    return bool(dimension.choices) and all(
+        isinstance(value, int | float) and not isinstance(value, bool)
+        for value in dimension.choices
+    )
 
 
 def make_sampler(

@@ -295,13 +295,24 @@ class Trials:
         by_date[np.searchsorted(self.blocks.dates, dates)] = mean
 
     def goes_on(self, trial: Trial) -> bool:
-        """Tell whether a trial is worth its next block."""
+        """Tell whether a trial is worth its next block: whether it is among the better half; of
+        equal ones, such as networks that add nothing to their start, as many go on as there is room
+        for.
+        """
         rung = len(trial.running_loss)
-        there = [t.running_loss[rung - 1] for t in self.items if len(t.running_loss) >= rung]
+        there = [t for t in self.items if len(t.running_loss) >= rung]
         if len(there) < _UNPRUNED:
             return True
-        better = sum(loss < trial.loss for loss in there)
-        return better < math.ceil(len(there) / _REDUCTION)
+        ahead = sum(
+            t.running_loss[rung - 1] < trial.loss
+            or (t.running_loss[rung - 1] == trial.loss and _went_on(t, rung) and t is not trial)
+            for t in there
+        )
+        return ahead < math.ceil(len(there) / _REDUCTION)
+
+
+def _went_on(trial: Trial, rung: int) -> bool:
+    return len(trial.running_loss) > rung or trial.state != "pruned"
 
 
 def _keys(losses: OriginLosses) -> set[tuple[str, Any]]:
