@@ -134,8 +134,9 @@ def trim_heap() -> None:
     """Give memory that was freed back to the system, where libraries keep it; a few milliseconds,
     for a worker's thread.
     """
-    if arrow := sys.modules.get("pyarrow"):
-        arrow.default_memory_pool().release_unused()
+    # Another thread may be importing it at this moment.
+    if pool := getattr(sys.modules.get("pyarrow"), "default_memory_pool", None):
+        pool().release_unused()
     if trim := c_function("malloc_trim"):
         trim(0)
 

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
 
 from forecasting import jobs
 from forecasting.config import RunConfig
+from forecasting.memory import trim_heap
 from forecasting.series import Panel, PriceSeries
 
 pytestmark = pytest.mark.skipif(
@@ -23,7 +25,7 @@ import resource
 from forecasting import jobs
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError
-from forecasting.memory import check_memory
+from forecasting.memory import check_memory, trim_heap
 check_memory()
 resource.setrlimit(resource.RLIMIT_AS, (1_600_000_000, 1_600_000_000))
 for job in (jobs.warm_up(), jobs.train(None, RunConfig()), jobs.backtest(None, RunConfig()), jobs.find_learning_rate(None, RunConfig())):
@@ -43,6 +45,13 @@ def test_jobs_that_need_the_engine_are_refused_where_it_has_no_room() -> None:
     for line in lines:
         assert "1,600 MB of address space" in line
         assert "ulimit -v" in line
+
+
+def test_memory_is_given_back_while_another_thread_imports_pyarrow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", ModuleType("pyarrow"))
+    trim_heap()
 
 
 def test_a_backtest_whose_forecasts_do_not_fit_is_refused_before_it_begins(
