@@ -17,9 +17,29 @@ if os.environ.get(DISPLAYS) and os.environ.get("PYTEST_XDIST_WORKER"):
     os.environ["DISPLAY"] = os.environ[DISPLAYS].split()[place]
 
 
+#: Files that take longest: several processes begin with them, so that none works alone at the end.
+LONGEST = (
+    "test_desktop_journeys.py",
+    "test_severe.py",
+    "test_desktop_dialogs.py",
+    "test_inputs_desktop.py",
+    "test_judging_desktop.py",
+    "test_happy_path.py",
+    "test_files_and_clipboard.py",
+)
+
+
+def _order(item: pytest.Item) -> int:
+    name = Path(item.path).name
+    return LONGEST.index(name) if name in LONGEST else len(LONGEST)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what lies in this folder where there is no X server to run it on."""
+    """Begin with the longest files; skip what lies in this folder where there is no X server to
+    run it on.
+    """
     if on_xcb():
+        items.sort(key=_order)
         return
     here = Path(__file__).resolve().parent
     skip = pytest.mark.skip(

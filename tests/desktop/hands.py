@@ -296,6 +296,13 @@ def assert_sound(window: QWidget, name: str) -> None:
     assert not found, f"{name} ({path}):\n" + "\n".join(found)
 
 
+def assert_sound_in_themes(bench: Workbench, window: QWidget, name: str) -> None:
+    """Keep a picture of a state in each theme, and fail as :func:`assert_sound` does."""
+    for theme_name in ("dark", "light"):
+        bench.set_theme(theme_name)
+        assert_sound(window, f"{name}-{theme_name}")
+
+
 @contextmanager
 def started(
     home: Path,

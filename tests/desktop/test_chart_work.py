@@ -8,6 +8,7 @@ import pytest
 from hands import (
     assert_alive,
     assert_sound,
+    assert_sound_in_themes,
     button_of,
     click,
     dialog_shown,
@@ -118,12 +119,8 @@ def test_a_right_click_and_a_shifted_drag_do_what_traders_expect(
         assert_alive(bench)
 
 
-@pytest.mark.parametrize("name", ["light", "dark"])
-def test_four_charts_share_one_crosshair(
-    tmp_path: Path, qapp: object, prices: list[str], name: str
-) -> None:
+def test_four_charts_share_one_crosshair(tmp_path: Path, qapp: object, prices: list[str]) -> None:
     with started(tmp_path / "home", *prices) as bench:
-        bench.set_theme(name)
         press_keys("alt+shift+4")
         wait_until(lambda: len(bench.layout.grid.shown_cells) == 3, "four charts are shown")
         settled(bench)
@@ -134,8 +131,7 @@ def test_four_charts_share_one_crosshair(
             wait_until(lambda cell=cell: cell.chart.pointed_bar == 350, "it has the crosshair")  # type: ignore[misc]
         bench.features["compare"].add("BBB")
         settled(bench)
-        assert_sound(bench.window, f"four-charts-{name}")
+        assert_sound_in_themes(bench, bench.window, "four-charts")
         press_keys("alt+shift+1")
         wait_until(lambda: not bench.layout.grid.shown_cells, "one chart is shown")
-        bench.set_theme("light")
         assert_alive(bench)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hands import (
     assert_alive,
-    assert_sound,
+    assert_sound_in_themes,
     click,
     dialog_shown,
     hover,
@@ -41,19 +41,17 @@ def wide(tmp_path: Path) -> Path:
     return tmp_path / "WIDE.csv"
 
 
-@pytest.mark.parametrize("name", ["light", "dark"])
 def test_inputs_are_found_and_chosen_among_forty_columns(
-    tmp_path: Path, qapp: object, wide: Path, name: str
+    tmp_path: Path, qapp: object, wide: Path
 ) -> None:
     with started(tmp_path / "home", "sample:wti", size=(1024, 700)) as bench:
-        bench.set_theme(name)
         bench.importer.open(str(wide))
         dialog = dialog_shown(ImportDialog)
         assert isinstance(dialog, ImportDialog)
         wait_until(dialog.load.isEnabled, "the file is understood")
         press_keys("alt+i")
         wait_until(dialog.inputs.table.isVisible, "the list is shown by its key")
-        assert_sound(dialog, f"inputs-import-{name}")
+        assert_sound_in_themes(bench, dialog, "inputs-import")
         click(dialog.inputs.search)
         type_text("factor 7")
         row = 9
@@ -69,12 +67,8 @@ def test_inputs_are_found_and_chosen_among_forty_columns(
         assert_alive(bench)
 
 
-@pytest.mark.parametrize("name", ["light", "dark"])
-def test_events_are_read_hidden_and_shown_again(
-    tmp_path: Path, qapp: object, wide: Path, name: str
-) -> None:
+def test_events_are_read_hidden_and_shown_again(tmp_path: Path, qapp: object, wide: Path) -> None:
     with started(tmp_path / "home", str(wide)) as bench:
-        bench.set_theme(name)
         settled(bench)
         chart = bench.chart
         pane = chart._price
@@ -82,21 +76,18 @@ def test_events_are_read_hidden_and_shown_again(
         hover(chart._view.viewport(), chart._view.mapFromScene(point) + QPoint(0, 2))
         wait_until(lambda: chart.pointed_bar == 290, "the crosshair is there")
         assert chart.marks.read(290).startswith("Dividend 0.24 on ")
-        assert_sound(bench.window, f"events-{name}")
+        assert_sound_in_themes(bench, bench.window, "events")
         press_keys("alt+shift+d")
         wait_until(lambda: not chart.marks.groups[EVENTS], "the marks are hidden by their key")
         press_keys("alt+shift+d")
         wait_until(lambda: len(chart.marks.groups[EVENTS]) == 3, "and shown again")
-        bench.set_theme("light")
         assert_alive(bench)
 
 
-@pytest.mark.parametrize("name", ["light", "dark"])
-def test_the_forecast_is_drawn_as_candles_by_a_key(tmp_path: Path, qapp: object, name: str) -> None:
+def test_the_forecast_is_drawn_as_candles_by_a_key(tmp_path: Path, qapp: object) -> None:
     settings = {"epochs": 2, "patience": 2, "hidden_size": 4, "layers": 1, "input_size": 8}
     bars = price_file(tmp_path / "AAA.csv", 200)
     with started(tmp_path / "home", bars, size=(1440, 900), engine=True) as bench:
-        bench.set_theme(name)
         settled(bench)
         bench.model.show_config(
             RunConfig().changed(model="gru", horizon=5, baselines="drift", **settings)
@@ -115,8 +106,7 @@ def test_the_forecast_is_drawn_as_candles_by_a_key(tmp_path: Path, qapp: object,
             lambda: any(entry.key == "candles" and "H " in entry.value for entry in chart.entries),
             "the legend tells the candle at the pointer",
         )
-        assert_sound(bench.window, f"candles-{name}")
+        assert_sound_in_themes(bench, bench.window, "candles")
         click(bench.model.candles_box)
         wait_until(lambda: not chart.forecasts.candles.known, "and taken away by the box")
-        bench.set_theme("light")
         assert_alive(bench)

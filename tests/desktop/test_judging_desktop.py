@@ -12,7 +12,7 @@ from hands import (
     activated,
     answered,
     assert_alive,
-    assert_sound,
+    assert_sound_in_themes,
     click,
     dialog_shown,
     drag,
@@ -114,21 +114,19 @@ def judged_by_keys(bench: Workbench) -> JudgementWindow:
     return window
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_dropped_file_of_forecasts_from_drop_to_report(
-    bench: Workbench, file: Path, tmp_path: Path, theme: str
+    bench: Workbench, file: Path, tmp_path: Path
 ) -> None:
-    bench.set_theme(theme)
     resized(bench, 1024, 700)
     dialog = dropped(bench, file)
-    assert_sound(dialog, f"judge-dialog-asks-{theme}")
+    assert_sound_in_themes(bench, dialog, "judge-dialog-asks")
     settle_by_mouse_and_keys(dialog)
-    assert_sound(dialog, f"judge-dialog-{theme}")
+    assert_sound_in_themes(bench, dialog, "judge-dialog")
     click(dialog.baselines)
     window = judged_by_keys(bench)
     window.resize(1000, 660)
     painted(window)
-    assert_sound(window, f"judgement-{theme}")
+    assert_sound_in_themes(bench, window, "judgement")
     view = window.late.content
     chart = view.page.chart
     click(chart, QPoint(chart.width() // 3, chart.height() // 2))
@@ -140,12 +138,12 @@ def test_a_dropped_file_of_forecasts_from_drop_to_report(
     settled(bench)
     assert bench.chart.series is bench.session.series
     assert bench.chart.series.symbol == origin.symbol
-    assert_sound(bench.window, f"judgement-day-{theme}")
+    assert_sound_in_themes(bench, bench.window, "judgement-day")
     bench.actions["judgement"].trigger()
     activated(window)
     click(view.unfold_button)
     wait_until(view.tabs.isVisible, "all figures are unfolded")
-    picture(window, f"judgement-figures-{theme}")
+    picture(window, "judgement-figures")
     for button, name in ((window.report, "report.html"), (window.export, "rows.csv")):
         saved_as(button, tmp_path / name)
     assert "LSTM" in (tmp_path / "report.html").read_text(encoding="utf-8")
