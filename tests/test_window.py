@@ -186,6 +186,7 @@ def test_training_two_epochs_ends_with_scores_and_a_sentence(qtbot: Any, bench: 
     assert [item.epoch for item in bench.session.history] == [0, 1, 2]
     wait(lambda: bench.results.judged.summary is not None)
     assert bench.results.judged.summary.sentence in texts(bench.results)
+    assert bench.results.judged.summary.sentence in bench.help_controller._about_judging()
     bench.results.judged.unfold()
     assert finished.result.verdict.sentence in texts(bench.results)
     bench.results.judged.unfold(on=False)

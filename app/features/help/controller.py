@@ -251,9 +251,10 @@ class HelpController(QObject):
                 "Results begin with one sentence: does the network beat the random walk on bars it "
                 "has never seen? Most do not, and then it says so. Not financial advice."
             )
-        return f"{result.verdict.sentence} " + self.tr(
-            "It was judged on bars it has never seen. Not financial advice."
-        )
+        from forecasting.summary import summarise
+
+        judged = summarise(result.verdict, result.scores, freq=result.panel[0].freq or "")
+        return f"{judged.sentence} " + self.tr("Results give the reasons. Not financial advice.")
 
     def _about_saving(self) -> str:
         if self._session.result is None:
