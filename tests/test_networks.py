@@ -5,6 +5,8 @@ as it is, no leak, learns.
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -556,3 +558,20 @@ def test_gated_networks_remember_a_sign_80_bars_back_and_a_plain_rnn_does_not() 
     gradient, right = remembered("rnn", 0, 200)
     assert gradient < 1e-6
     assert right < 0.65
+
+
+@pytest.mark.slow
+def test_shapes_are_compared_without_the_compiler_of_torch() -> None:
+    code = """
+import sys, torch
+from forecasting.config import RunConfig
+from forecasting.model_registry import MODELS
+from forecasting.models import Ensemble
+before = set(sys.modules)
+for name in MODELS:
+    with torch.device("meta"):
+        Ensemble(RunConfig().changed(model=name).model, 3, 5, 20, 2, 4)
+print(sorted(name for name in set(sys.modules) - before if not name.startswith("forecasting.")))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "sympy" not in done.stdout

@@ -24,7 +24,7 @@ class Embedding(nn.Module):
 
     def __init__(self, series: int, size: int) -> None:
         super().__init__()
-        self.vectors = nn.Parameter(0.1 * torch.randn(series, size))
+        self.vectors = drawn(0.1, series, size)
 
     def forward(self, window: Tensor) -> Tensor:
         """Replace the last column, the number of the series, by its vector: [B, L, C + 1] becomes
@@ -32,6 +32,16 @@ class Embedding(nn.Module):
         """
         known = torch.cat([self.vectors, self.vectors.mean(0, keepdim=True)])
         return torch.cat([window[..., :-1], known[window[..., -1].long()]], dim=-1)
+
+
+def drawn(scale: float, *shape: int) -> nn.Parameter:
+    """Return parameters from a normal distribution with mean 0 and standard deviation ``scale``.
+
+    On the device meta, where only shapes are compared, none are drawn: torch would import its
+    compiler for that, .8 CPU seconds.
+    """
+    values = torch.empty(shape)
+    return nn.Parameter(values if values.is_meta else values.normal_().mul_(scale))
 
 
 class CausalConv(nn.Module):

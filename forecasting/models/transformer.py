@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from forecasting.config import ModelConfig
 from forecasting.models.encoder import Encoder, Inside
+from forecasting.models.input_layers import drawn
 
 #: Bars whose attention is shown at most.
 _QUERIES = 48
@@ -97,7 +98,7 @@ class Transformer(Encoder):
         self.width = config.hidden_size
         self.embed = nn.Linear(inputs, self.width)
         if config.positions == "learned":
-            self.place = nn.Parameter(0.02 * torch.randn(length, self.width))
+            self.place = drawn(0.02, length, self.width)
         else:
             self.register_buffer("place", _waves(length, self.width), persistent=False)
         self.layers = nn.ModuleList(Block(config) for _ in range(config.layers))
@@ -178,6 +179,7 @@ class Transformer(Encoder):
 
 def _waves(length: int, width: int) -> Tensor:
     """Return sinusoidal positions by lag, [L, width], counted back from the last bar."""
-    lag = torch.arange(length - 1, -1, -1.0)[:, None]
-    angle = lag * torch.exp(-math.log(10_000.0) * 2 * torch.arange((width + 1) // 2) / width)
+    lag = torch.arange(length - 1, -1, -1.0, device="cpu")[:, None]
+    pairs = torch.arange((width + 1) // 2, device="cpu")  # also where the rest has shapes only
+    angle = lag * torch.exp(-math.log(10_000.0) * 2 * pairs / width)
     return torch.stack([angle.sin(), angle.cos()], dim=2).view(length, -1)[:, :width]
