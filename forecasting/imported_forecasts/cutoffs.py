@@ -310,11 +310,7 @@ def _guessed(rows: _Rows, model: str, findings: list[Finding]) -> Ints:
             f"All dates of {model} lie after the last known bar: they are taken as one "
             "forecast from it."
         )
-        findings.append(
-            Finding(
-                "one_forecast", message, int(rows.ds.size), "info", "assumed", remedy=("cutoff", "")
-            )
-        )
+        findings.append(_single_forecast(message, int(rows.ds.size)))
         return np.full(rows.ds.size, rows.bars - 1)
     if _follows_truth(rows):
         message = (
@@ -322,9 +318,7 @@ def _guessed(rows: _Rows, model: str, findings: list[Finding]) -> Ints:
             "begins: its rows are taken as one forecast from there."
         )
         after = int((rows.ds > rows.known_until).sum())
-        findings.append(
-            Finding("one_forecast", message, after, "info", "assumed", remedy=("cutoff", ""))
-        )
+        findings.append(_single_forecast(message, after))
         last = int(np.searchsorted(rows.stamps, rows.known_until, side="right")) - 1
         return np.full(rows.ds.size, last)
     bar = np.where(rows.target > 0, rows.target - 1, -1)
@@ -353,6 +347,11 @@ def _guessed(rows: _Rows, model: str, findings: list[Finding]) -> Ints:
         )
     )
     return bar
+
+
+def _single_forecast(message: str, rows: int) -> Finding:
+    """Return the finding that rows are taken as one forecast."""
+    return Finding("one_forecast", message, rows, "info", "assumed", remedy=("cutoff", ""))
 
 
 def _follows_truth(rows: _Rows) -> bool:

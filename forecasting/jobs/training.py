@@ -208,9 +208,8 @@ def _train(
     found = yield from _score(fitted.forecaster, names, panel, split, should_stop)
     network, outcomes = found.network, found.outcomes
     tries = (yield from count_tries(panel, config, outcomes[network.name])) if counted else 1
-    verdict = _judged(fitted.forecaster, found, tries)
-    horizon = config.task.horizon
-    forecasts = future(network, panel, horizon, config.task.point)
+    horizon, point = config.task.horizon, config.task.point
+    forecasts = future(network, panel, horizon, point)
     yield ForecastMade(forecasts, fitted.history[-1].best_epoch, final=True)
     result = RunResult(
         config=config,
@@ -218,10 +217,10 @@ def _train(
         split=made[0],
         history=fitted.history,
         forecasts=forecasts,
-        baseline_forecasts=future(found.baselines[0], panel, horizon, config.task.point),
+        baseline_forecasts=future(found.baselines[0], panel, horizon, point),
         outcomes=outcomes,
         scores={name: score(o) for name, o in outcomes.items()},
-        verdict=verdict,
+        verdict=_judged(fitted.forecaster, found, tries),
         info=_info(config, [fitted], time.perf_counter() - started),
         left_out={**short, **gone},
     )

@@ -280,14 +280,7 @@ class TrainedNetwork:
         try:
             scaling = Scaling.from_arrays(arrays, manifest["target"], manifest["scale"])
             val_start, trust = np.datetime64(manifest["val_start"], "us"), float(manifest["trust"])
-            weights = {
-                k.removeprefix("network."): torch.as_tensor(v)
-                for k, v in arrays.items()
-                if k.startswith("network.")
-            }
-            _check_shapes(lambda: build(config, scaling), weights)
-            network = build(config, scaling)
-            network.load_state_dict(weights)
+            network = _network_in(config, scaling, arrays)
             covariates, counts = _covariates_in(config, scaling, manifest, arrays)
             trained_on = (
                 TrainedOn.from_json(manifest["trained_on"]) if "trained_on" in manifest else None
@@ -392,6 +385,19 @@ def build_covariates(config: RunConfig, scaling: Scaling) -> CovariateNetwork:
     return CovariateNetwork(
         len(fitted.hist_names), len(fitted.futr_names), fitted.stat_sizes, config.task.horizon
     )
+
+
+def _network_in(config: RunConfig, scaling: Scaling, arrays: Mapping[str, Any]) -> Ensemble:
+    """Return the network of a model file; ValueError where its weights have other shapes."""
+    weights = {
+        k.removeprefix("network."): torch.as_tensor(v)
+        for k, v in arrays.items()
+        if k.startswith("network.")
+    }
+    _check_shapes(lambda: build(config, scaling), weights)
+    network = build(config, scaling)
+    network.load_state_dict(weights)
+    return network
 
 
 def _covariates_in(
