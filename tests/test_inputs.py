@@ -28,6 +28,7 @@ from forecasting.jobs.exog import candidates, check_horizon, with_inputs
 from forecasting.jobs.input_notes import input_notes
 from forecasting.series import ExogColumn, Origins, Panel, PriceSeries
 from forecasting.sources.files.reader import read, read_inputs
+from forecasting.sources.options import ReadOptions
 from forecasting.training import TrainedNetwork
 
 
@@ -499,3 +500,14 @@ def test_days_of_release_and_days_of_another_zone_end_before_they_count(tmp_path
     known = panel[0].exog[0].known
     assert known is not None
     assert str(known[0])[:13] == "2025-01-05T05", "its midnight, in UTC"
+
+
+def test_texts_without_a_change_and_the_dates_of_the_rows_are_refused(prices: Path) -> None:
+    (series,) = read(prices)
+    for text, form in (("regime:log_change", "log change"), ("regime:zscore", "z-score")):
+        with pytest.raises(DataError, match=f"holds texts, which have no {form}"):
+            with_inputs(Panel((series,)), InputConfig(hist_exog=text))
+    with pytest.raises(DataError, match=r"published of .* holds dates"):
+        with_inputs(Panel((series,)), InputConfig(hist_exog="published"))
+    with pytest.raises(SourceError, match="date holds the dates of the rows"):
+        read(prices, ReadOptions(exog="date"))

@@ -120,6 +120,17 @@ def _column(
     if column is None:
         raise _lacking(series, spec.name, book, named, others)
     column = _in_zone(series, replace(column, name=spec.name))
+    if column.form == "date":
+        raise DataError(
+            f"The input {spec.name} of {series.symbol} holds dates, and is none by itself.",
+            f"Name it as the dates of release of another: --input NAME:released={spec.name}.",
+        )
+    if spec.transform != "level" and column.form == "category":
+        form = spec.transform.replace("_", " ").replace("zscore", "z-score")
+        raise DataError(
+            f"The input {spec.name} of {series.symbol} holds texts, which have no {form}.",
+            f"Name it alone, as in --input {spec.name}.",
+        )
     if spec.kind == "futr":
         _check_announced(series, column)
         return column

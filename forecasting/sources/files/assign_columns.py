@@ -184,7 +184,13 @@ def _force(columns: Sequence[Column], wanted: Mapping[str, str | int]) -> None:
 def _set_aside(columns: Sequence[Column], exog: str) -> None:
     """Keep columns that are wanted as inputs from being taken for prices, or for series of their
     own.
+
+    Raises
+    ------
+    SourceError
+        An input that holds the dates of the rows.
     """
+    dated = _named_date(columns) if exog else None
     for name in map(unquoted, split_list(exog)):
         found = next(
             (
@@ -194,6 +200,11 @@ def _set_aside(columns: Sequence[Column], exog: str) -> None:
             ),
             None,
         )
+        if found is not None and found is dated:
+            raise SourceError(
+                f"{found.name} holds the dates of the rows, and can be no input.",
+                "Leave it out of the inputs.",
+            )
         if found is not None and found.label.role not in VALUE_ROLES:
             found.role = UNUSED
 
