@@ -21,12 +21,13 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else onnxruntime reports each sessi
 import onnxruntime
 
 
-def problem(about, dates, y):
+def problem(about, dates, bars):
     """Say why these bars cannot be forecast here; nothing where they can."""
     if reasons := about.get("outside", ["an earlier version saved it"]):
         return f"Only Candlecast can forecast with this network: {', '.join(reasons)}."
+    y = bars.get("close", np.empty(0))
     if len(y) < about["input_size"] or not np.isfinite(y).all() or (np.diff(dates) <= 0).any():
-        return f"{about['input_size']} bars or more are needed, each with a close, oldest first."
+        return f"{about['input_size']} bars or more with a column close are needed, oldest first."
     days = np.median(np.diff(dates)) / np.timedelta64(1, "D") if len(y) > 1 else 0
     if days and about["days_apart"] and not 0.6 < days / about["days_apart"] < 1.6:
         return f"The bars are {days:g} days apart; the network learned {about['days_apart']:g}."
@@ -217,7 +218,7 @@ def forecast(model, prices):
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     about = json.loads(session.get_modelmeta().custom_metadata_map["candlecast"])
     dates, bars = read(prices)
-    if refusal := problem(about, dates, bars["close"]):
+    if refusal := problem(about, dates, bars):
         sys.exit(refusal)
     window, scale, start = inputs(about, bars, Path(prices).stem)
     dates, closes = (item[about["input_size"] - 1 :] for item in (dates, bars["close"]))
@@ -240,6 +241,8 @@ def forecast(model, prices):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     levels, quantiles = forecast(*sys.argv[1:])
     print("step", *levels, sep=",")
     for step, row in enumerate(quantiles, 1):
