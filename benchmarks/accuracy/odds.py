@@ -3,7 +3,11 @@ before the years that judge it.
 
 Usage: python benchmarks/accuracy/odds.py PANEL.csv.gz --first 2014-07-01 --end 2016-01-01 [--with
 har] [--paths 1000] [--step 1]
+       python benchmarks/accuracy/odds.py PANEL.csv.gz ... --truth 400
        python benchmarks/accuracy/odds.py --walks | --cost
+
+--truth draws what happens from the joint forecasts themselves so many times, and tells how far a
+true model misses the aims by chance.
 
 Settings are chosen on the years before 2016; 2016 and 2017 are opened once. Touch means that some
 close reaches the level.
@@ -32,11 +36,11 @@ from forecasting.paths.backtest import (
     portfolio_index,
 )
 from forecasting.paths.calibrated import ValueRecord
-from forecasting.paths.dependence import recency, shrinkage
+from forecasting.paths.dependence import BLOCK, JITTER, Dependence, recency, shrinkage
 from forecasting.paths.events import membership, rank_probabilities
 from forecasting.paths.marginals import LEVELS
 from forecasting.paths.past import cutoff_dates, past_marginals
-from forecasting.paths.sampling import Paths
+from forecasting.paths.sampling import Paths, reordered
 from forecasting.paths.scores import (
     brier,
     christoffersen,
@@ -50,6 +54,8 @@ from forecasting.sources import source
 
 HORIZON, STEPS, CHANGES = 20, (1, 5, 20), (-0.05, -0.02, -0.01, 0.01, 0.02, 0.05)
 FITTED_SHARE, LEAST_EVENTS = 0.7, 500
+#: Books by kind.
+GROUPS = {"equal weight": slice(0, 1), "tens": slice(1, 51), "long-short": slice(51, 101)}
 #: Days before the judged ones from which portfolios learn their own misses.
 WARM_UP = np.timedelta64(120, "D")
 #: Portfolios are valued in so many parts, to bound the memory.
@@ -205,10 +211,9 @@ def portfolio_figures(
             covered[name][:, number] = inside(samples, made.outcome[:, number], 80)
     ours = sample_crps(made.joint, made.outcome)
     alone = sample_crps(made.independent, made.outcome)
-    groups = {"equal weight": slice(0, 1), "tens": slice(1, 51), "long-short": slice(51, 101)}
     for position, step in enumerate(STEPS):
         samples, seen = made.joint[:, :, position], made.outcome[:, :, position]
-        for name, group in groups.items():
+        for name, group in GROUPS.items():
             share = {level: inside(samples[:, group], seen[:, group], level) for level in (80,)}
             below = {
                 level: seen[:, group] < np.quantile(samples[:, group], 1 - level / 100, axis=2)
@@ -277,8 +282,7 @@ def _joined(parts: list[PortfolioHistory]) -> PortfolioHistory:
 def _coverage_lines(name: str, made: PortfolioHistory) -> Iterator[str]:
     for position, step in enumerate(STEPS):
         held = inside(made.joint[:, :, position], made.outcome[:, :, position], 80)
-        groups = (slice(0, 1), slice(1, 51), slice(51, 101))
-        shares = np.round([100 * held[:, group].mean() for group in groups], 1)
+        shares = np.round([100 * held[:, group].mean() for group in GROUPS.values()], 1)
         yield f"{name}, h={step}: 80 % band of equal weight, tens, long-short {shares}"
 
 
@@ -293,6 +297,156 @@ def _test_lines(made: PortfolioHistory) -> Iterator[str]:
             f"{100 * both.mean():.0f} %"
         )
         yield f"one day, VaR-{level}: {shares} of {rates.size}"
+
+
+def true_outcomes(
+    predictor: Predictor, panel: Panel, dates: Dates, n_paths: int, count: int
+) -> Iterator[tuple[Floats, Floats, np.ndarray]]:
+    """Draw what happens from the joint forecasts themselves; yield, for each of some dates, growth
+    on the paths [S, H, K] and in ``count`` made histories followed by the real one [S, H, R + 1],
+    and the series [S].
+
+    A made history draws one past date for each bar and keeps it from cutoff to cutoff, so that
+    windows overlap as those of the real one do.
+    """
+    residuals = Residuals.of(panel)
+    rng = np.random.default_rng(0)
+    drawn, factor = _history_dates(residuals, dates[0], count, rng)
+    positions = (np.arange(n_paths + count) + 0.5) / (n_paths + count)
+    for marginals, series, y in past_marginals(predictor, panel, dates, HORIZON):
+        cutoff = marginals.cutoff.max()
+        known = residuals.before(cutoff).take(series)
+        shared = Dependence.of(known, HORIZON, n_paths + count, rng)
+        ahead = np.searchsorted(residuals.dates, cutoff, side="right") + np.arange(HORIZON)
+        days = residuals.dates[drawn[ahead]]
+        shared.drawn[:, n_paths:] = np.searchsorted(shared.residuals.dates, days)
+        shared.factor[:, n_paths:] = factor[ahead]
+        samples = reordered(shared.template(slice(None)), marginals.at(positions))
+        growth = samples / marginals.y0[:, None, None]
+        seen = (y / marginals.y0[:, None])[:, :, None]
+        yield growth[:, :, :n_paths], np.concatenate([growth[:, :, n_paths:], seen], 2), series
+
+
+def _history_dates(
+    residuals: Residuals, first: np.datetime64, count: int, rng: np.random.Generator
+) -> tuple[np.ndarray, Floats]:
+    """Draw a past date for each bar of each made history, in the blocks that paths have, and the
+    factor of its moves, [D, R]. Dates are at least a horizon old: all cutoffs before know them.
+    """
+    drawn = np.zeros((residuals.dates.size, count), np.int64)
+    begin = int(np.flatnonzero(2 * np.isfinite(residuals.values).sum(0) > len(residuals.values))[0])
+    for day in range(int(np.searchsorted(residuals.dates, first)), residuals.dates.size):
+        reach = np.cumsum(recency(day - HORIZON - begin + 1))
+        fresh = begin + np.minimum(np.searchsorted(reach, rng.random(count)), reach.size - 1)
+        restart = (rng.random(count) < 1 / BLOCK) | (drawn[day - 1] < begin)
+        drawn[day] = np.where(restart, fresh, drawn[day - 1] + 1)
+    return drawn, np.exp(JITTER * rng.standard_normal(drawn.shape))
+
+
+def truth_figures(
+    predictor: Predictor, panel: Panel, dates: Dates, n_paths: int, count: int
+) -> Iterator[str]:
+    """Yield how far a true model misses the aims of figures 1 and 2 by chance, in ``count`` made
+    histories, and where the real one lies among them.
+    """
+    weights, at = books(len(panel)), np.array(STEPS) - 1
+    tenths = Tenths.empty(count + 1)
+    held, beyond = [], []
+    for growth, seen, series in true_outcomes(predictor, panel, dates, n_paths, count):
+        tenths.add(growth, seen)
+        book = weights[:, series]
+        value, outcome = (np.tensordot(book, item[:, at] - 1, 1) for item in (growth, seen))
+        limits = np.quantile(value, (0.1, 0.9, 0.05, 0.01), axis=2)[..., None]
+        held.append((outcome >= limits[0]) & (outcome <= limits[1]))
+        beyond.append(outcome[None, :, 0] < limits[2:, :, 0])
+    yield f"{count} histories made by the forecasts themselves; {len(held)} cutoffs"
+    for kind in ("finish", "touch"):
+        for steps in (*((h,) for h in STEPS), STEPS):
+            words = f"{kind} h={','.join(map(str, steps))}: largest gap in points"
+            yield _among(words, 100 * tenths.largest_gap(kind, steps), aim=(0, 2))
+    yield from _true_books(np.stack(held), np.stack(beyond))
+
+
+def _true_books(held: np.ndarray, beyond: np.ndarray) -> Iterator[str]:
+    """Tell of 80 % bands held [N, P, H, R + 1] and of losses beyond the VaR [N, 2, P, R + 1]."""
+    for name, group in GROUPS.items():
+        for position, step in enumerate(STEPS):
+            shares = 100 * held[:, group, position].mean(axis=0)
+            yield _among(f"{name} h={step}: 80 % band", shares.mean(axis=0), aim=(78, 82))
+            each = 100 * ((shares >= 78) & (shares <= 82)).mean(axis=0)
+            yield _among(f"{name} h={step}: books within 78-82", each)
+        for number, (level, aim) in enumerate(((95, (4, 6)), (99, (0.6, 1.6)))):
+            rates = 100 * beyond[:, number, group].mean(axis=(0, 1))
+            yield _among(f"{name} h=1: VaR-{level} hit", rates, aim=aim)
+    for number, level in enumerate((95, 99)):
+        for test in (kupiec, christoffersen):
+            passed = [
+                np.mean([test(hits, 1 - level / 100) >= 0.05 for hits in history.T])
+                for history in np.moveaxis(beyond[:, number], 2, 0)
+            ]
+            words = f"VaR-{level}: books that pass {test.__name__}"
+            yield _among(words, 100 * np.array(passed), aim=(90, 100))
+
+
+def _among(words: str, found: Floats, aim: tuple[float, float] | None = None) -> str:
+    """Tell of figures [R + 1] of made histories and, last, of the real one."""
+    made, real = found[:-1], float(found[-1])
+    low, middle, high = np.quantile(made, (0.1, 0.5, 0.9))
+    text = (
+        f"{words}: median {middle:.1f}, 80 % of histories {low:.1f} to {high:.1f}; real {real:.1f}"
+        f" (as low in {np.mean(made <= real):.1%} of them, as high in {np.mean(made >= real):.1%})"
+    )
+    if aim is None:
+        return text
+    return f"{text}; within {aim[0]}-{aim[1]} in {np.mean((made >= aim[0]) & (made <= aim[1])):.0%}"
+
+
+@dataclass
+class Tenths:
+    """Events in tenths of predicted probability, by kind, step and tenth: how many, the sum of
+    their probabilities, and how many happened in each of so many histories.
+    """
+
+    count: dict[tuple[str, int], Floats]
+    predicted: dict[tuple[str, int], Floats]
+    realised: dict[tuple[str, int], Floats]
+
+    @classmethod
+    def empty(cls, histories: int) -> Tenths:
+        keys = [(kind, h) for kind in ("finish", "touch") for h in STEPS]
+        return cls(
+            {key: np.zeros(10) for key in keys},
+            {key: np.zeros(10) for key in keys},
+            {key: np.zeros((10, histories)) for key in keys},
+        )
+
+    def add(self, growth: Floats, seen: Floats) -> None:
+        """Count the events of one cutoff: of paths [S, H, K] and of histories [S, H, R]."""
+        for change in CHANGES:
+            sign = 1 if change > 0 else -1
+            said, happened = (sign * (item - 1 - change) >= 0 for item in (growth, seen))
+            for kind in ("finish", "touch"):
+                if kind == "touch":
+                    said, happened = (np.logical_or.accumulate(x, axis=1) for x in (said, happened))
+                for h in STEPS:
+                    self._count((kind, h), said[:, h - 1].mean(axis=1), happened[:, h - 1])
+
+    def _count(self, key: tuple[str, int], chance: Floats, happened: np.ndarray) -> None:
+        index = np.minimum((chance * 10).astype(np.int64), 9)
+        self.count[key] += np.bincount(index, minlength=10)
+        self.predicted[key] += np.bincount(index, chance, 10)
+        for tenth in np.unique(index):
+            self.realised[key][tenth] += happened[index == tenth].sum(axis=0)
+
+    def largest_gap(self, kind: str, steps: tuple[int, ...]) -> Floats:
+        """Return the largest gap of a tenth that holds enough events in each history, [R]."""
+        count, predicted, realised = (
+            sum(item[kind, h] for h in steps)
+            for item in (self.count, self.predicted, self.realised)
+        )
+        enough = count >= LEAST_EVENTS
+        gaps = (predicted[enough, None] - realised[enough]) / count[enough, None]
+        return np.asarray(np.abs(gaps).max(axis=0))
 
 
 def rank_figures(
@@ -494,6 +648,7 @@ def main() -> None:
     parser.add_argument("--paths", type=int, default=1000)
     parser.add_argument("--step", type=int, default=1)
     parser.add_argument("--only", nargs="*", default=["events", "portfolios", "ranks"])
+    parser.add_argument("--truth", type=int, default=0, metavar="HISTORIES")
     parser.add_argument("--walks", action="store_true")
     parser.add_argument("--cost", action="store_true")
     asked = parser.parse_args()
@@ -521,7 +676,11 @@ def main() -> None:
         "portfolios": lambda: portfolio_figures(panel, predictor, warm, first, asked.paths),
         "ranks": lambda: rank_figures(panel, predictor, dates, 4 * asked.paths),
     }
-    for name in asked.only:
+    if asked.truth:
+        figures["truth"] = lambda: truth_figures(
+            predictor, panel, dates[:: asked.step], asked.paths, asked.truth
+        )
+    for name in ["truth"] if asked.truth else asked.only:
         started = time.process_time()
         for line in figures[name]():
             print(line, flush=True)

@@ -33,11 +33,11 @@ _DECAY, _WARM_UP = 0.97, 20
 #: Dates after which a residual counts half; last dates that are looked at.
 _HALF_LIFE, _MOST_DATES = 500.0, 1500
 #: Mean number of consecutive dates that are drawn together.
-_BLOCK = 2.0
+BLOCK = 2.0
 #: How the variance of a path answers its own moves: share of the last square, share that persists.
 _ANSWER, _PERSISTENCE = 0.05, 0.92
 #: Spread of the factor that parts paths which drew the same date, in logs.
-_JITTER = 0.1
+JITTER = 0.1
 _LEAST_DATES = 30
 
 
@@ -206,7 +206,7 @@ class Dependence:
         complete = residuals.complete()
         weights = recency(complete.values.shape[1])
         drawn = _blocks(weights, horizon, n_paths, rng)
-        factor = np.exp(_JITTER * rng.standard_normal((horizon, n_paths))).astype(np.float32)
+        factor = np.exp(JITTER * rng.standard_normal((horizon, n_paths))).astype(np.float32)
         if name == "history":
             return cls(complete, drawn, factor, rng)
         shocks = rng.standard_normal((weights.size, horizon * n_paths), dtype=np.float32)
@@ -256,7 +256,7 @@ def _blocks(weights: Floats, horizon: int, n_paths: int, rng: np.random.Generato
     drawn[0] = np.minimum(np.searchsorted(reach, strata), last)
     for step in range(1, horizon):
         fresh = np.minimum(np.searchsorted(reach, rng.random(n_paths)), last)
-        restart = (rng.random(n_paths) < 1 / _BLOCK) | (drawn[step - 1] == last)
+        restart = (rng.random(n_paths) < 1 / BLOCK) | (drawn[step - 1] == last)
         drawn[step] = np.where(restart, fresh, drawn[step - 1] + 1)
     return drawn
 

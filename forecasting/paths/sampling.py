@@ -127,7 +127,7 @@ def stream(
     for first in range(0, len(marginals.symbols), size):
         check_cancelled()
         series = slice(first, min(first + size, len(marginals.symbols)))
-        yield series, _reordered(shared.template(series), marginals.at(positions, series))
+        yield series, reordered(shared.template(series), marginals.at(positions, series))
 
 
 def simulate(
@@ -159,7 +159,7 @@ def simulate(
     )
 
 
-def _reordered(template: Floats32, ordered: Floats) -> Floats:
+def reordered(template: Floats32, ordered: Floats) -> Floats:
     """Give sorted values [S, H, K] the ranks of a template of the same shape."""
     samples = np.empty_like(ordered)
     for out, values, ranks in zip(
