@@ -122,6 +122,19 @@ def test_series_move_together_as_their_past_residuals_did(dependence: Any) -> No
         assert found == pytest.approx(0.6, abs=0.08)
 
 
+def test_series_that_parted_of_late_move_together_less() -> None:
+    before, after = _residuals(4, 0.7, 800), _residuals(4, 0.0, 200, seed=1)
+    parted = np.concatenate([before.values, after.values], axis=1)
+    found = []
+    for values in (parted, parted[:, ::-1]):
+        residuals = replace(before, dates=np.arange(1000).astype("datetime64[us]"), values=values)
+        growth = np.log(simulate(_marginals(4), residuals, 2000, 0).growth[:, -1])
+        found.append(np.corrcoef(growth)[np.triu_indices(4, 1)].mean())
+    plain = np.average([0.0, 0.7], weights=[1 - 0.5**0.4, 0.5**0.4 - 0.25])
+    assert found[0] < plain - 0.08
+    assert found[1] > plain + 0.08
+
+
 def test_steps_are_those_of_one_walk_and_not_independent() -> None:
     paths = simulate(_marginals(1), _residuals(1), 4000)
     growth = np.log(paths.growth[0])
@@ -698,7 +711,7 @@ def test_portfolio_command(
         "BBB": 0.75,
     }
     assert main([*map(str, words), "--weights", "1"]) == 2
-    assert "1 weights for 2 series" in capsys.readouterr().err
+    assert "1 weight is given for 2 series" in capsys.readouterr().err
 
 
 @pytest.mark.slow

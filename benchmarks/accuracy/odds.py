@@ -32,10 +32,9 @@ from forecasting.paths.backtest import (
     PortfolioHistory,
     index_samples,
     inside,
-    portfolio_history,
     portfolio_index,
 )
-from forecasting.paths.calibrated import ValueRecord
+from forecasting.paths.calibrated import ValueRecord, moved
 from forecasting.paths.dependence import BLOCK, JITTER, Dependence, recency, shrinkage
 from forecasting.paths.events import membership, rank_probabilities
 from forecasting.paths.marginals import LEVELS
@@ -49,7 +48,7 @@ from forecasting.paths.scores import (
     reliability,
     sample_crps,
 )
-from forecasting.series import Dates, Floats
+from forecasting.series import Dates, Floats, Outcomes
 from forecasting.sources import source
 
 HORIZON, STEPS, CHANGES = 20, (1, 5, 20), (-0.05, -0.02, -0.01, 0.01, 0.02, 0.05)
@@ -58,8 +57,6 @@ FITTED_SHARE, LEAST_EVENTS = 0.7, 500
 GROUPS = {"equal weight": slice(0, 1), "tens": slice(1, 51), "long-short": slice(51, 101)}
 #: Days before the judged ones from which portfolios learn their own misses.
 WARM_UP = np.timedelta64(120, "D")
-#: Portfolios are valued in so many parts, to bound the memory.
-PARTS = 4
 
 
 @dataclass
@@ -185,64 +182,67 @@ def books(count: int, seed: int = 1, each: int = 50, size: int = 10) -> Floats:
 
 
 def portfolio_figures(
-    panel: Panel, predictor: Predictor, dates: Dates, first: np.datetime64, n_paths: int
+    predictor: Predictor, panel: Panel, dates: Dates, first: np.datetime64, n_paths: int
 ) -> Iterator[str]:
     """Yield figure 2: coverage, tests of the value at risk and CRPS of 101 portfolios."""
     weights = books(len(panel))
-    parts = [
-        _part_history(predictor, panel, some, dates, first, n_paths)
-        for some in np.array_split(weights, PARTS)
-    ]
-    raw, made = (_joined([part[k] for part in parts]) for k in (0, 1))
+    raw, made = _valued(predictor, panel, weights, dates, first, n_paths)
     yield from _coverage_lines("as drawn", raw)
-    del raw, parts
-    dates = made.cutoffs
-    rivals = {
-        name: np.empty((dates.size, len(weights), len(STEPS)))
-        for name in ("garch-t", "historical-simulation")
+    yield from _test_lines(raw)
+    yield "calibrated by their own past misses:"
+    crps = {
+        "joint": sample_crps(made.joint, made.outcome),
+        "independent": sample_crps(made.independent, made.outcome),
     }
-    covered = {name: np.empty((dates.size, len(weights), len(STEPS))) for name in rivals}
-    at = np.array(STEPS) - 1
-    for number, book in enumerate(weights):
-        index = portfolio_index(panel, book)
-        for name in rivals:
-            samples = index_samples(name, index, dates[0], made.cutoffs, HORIZON, n_paths)[:, at]
-            rivals[name][:, number] = sample_crps(samples, made.outcome[:, number])
-            covered[name][:, number] = inside(samples, made.outcome[:, number], 80)
-    ours = sample_crps(made.joint, made.outcome)
-    alone = sample_crps(made.independent, made.outcome)
+    held = {"independent": inside(made.independent, made.outcome, 80)}
+    for name in ("garch-t", "historical-simulation"):
+        crps[name], held[name] = _rival(name, panel, weights, made, n_paths)
+    crps["as drawn"] = sample_crps(raw.joint, raw.outcome)
     for position, step in enumerate(STEPS):
-        samples, seen = made.joint[:, :, position], made.outcome[:, :, position]
         for name, group in GROUPS.items():
-            share = {level: inside(samples[:, group], seen[:, group], level) for level in (80,)}
-            below = {
-                level: seen[:, group] < np.quantile(samples[:, group], 1 - level / 100, axis=2)
-                for level in (95, 99)
-            }
-            bp = {
-                k: 1e4 * v[:, group, position].mean()
-                for k, v in {"joint": ours, "independent": alone, **rivals}.items()
-            }
-            wins = np.mean(
-                ours[:, group, position].mean(axis=0)
-                <= rivals["garch-t"][:, group, position].mean(axis=0)
-            )
-            alone_share = inside(made.independent[:, group, position], seen[:, group], 80)
-            yield (
-                f"h={step:2d} {name:12s} 80 % band {100 * share[80].mean():5.1f} (each "
-                f"{100 * share[80].mean(axis=0).min():.0f}-"
-                f"{100 * share[80].mean(axis=0).max():.0f}; independent "
-                f"{100 * alone_share.mean():.1f}, "
-                f"GARCH-t {100 * covered['garch-t'][:, group, position].mean():.1f})  VaR-95 hit "
-                f"{100 * below[95].mean():.2f}"
-                f"  VaR-99 hit {100 * below[99].mean():.2f}  CRPS bp: "
-                + "  ".join(f"{k} {v:.2f}" for k, v in bp.items())
-                + f"  (<= GARCH-t in {100 * wins:.0f} %)"
-            )
+            at = (slice(None), group, position)
+            yield f"h={step:2d} {name:12s} {_book_words(made, at, crps, held)}"
     yield from _test_lines(made)
 
 
-def _part_history(
+def _book_words(
+    made: PortfolioHistory,
+    at: tuple[slice, slice, int],
+    crps: dict[str, Floats],
+    held: dict[str, np.ndarray],
+) -> str:
+    samples, seen = made.joint[at], made.outcome[at]
+    share = 100 * inside(samples, seen, 80).mean(axis=0)
+    hits = {
+        level: 100 * (seen < np.quantile(samples, 1 - level / 100, axis=2)).mean()
+        for level in (95, 99)
+    }
+    others = ", ".join(f"{name} {100 * item[at].mean():.1f}" for name, item in held.items())
+    told = "  ".join(f"{name} {1e4 * item[at].mean():.2f}" for name, item in crps.items())
+    wins = np.mean(crps["joint"][at].mean(axis=0) <= crps["garch-t"][at].mean(axis=0))
+    return (
+        f"80 % band {share.mean():.1f} (each {share.min():.0f}-{share.max():.0f}; {others})  "
+        f"VaR-95 hit {hits[95]:.2f}  VaR-99 hit {hits[99]:.2f}  CRPS bp: {told}  "
+        f"(<= GARCH-t in {100 * wins:.0f} %)"
+    )
+
+
+def _rival(
+    name: str, panel: Panel, weights: Floats, made: PortfolioHistory, n_paths: int
+) -> tuple[Floats, np.ndarray]:
+    """Return CRPS and whether the 80 % band held of a baseline on each portfolio's own value."""
+    crps = np.empty(made.outcome.shape)
+    held = np.empty(made.outcome.shape, bool)
+    for number, book in enumerate(weights):
+        index = portfolio_index(panel, book)
+        samples = index_samples(name, index, made.cutoffs[0], made.cutoffs, HORIZON, n_paths)
+        samples = samples[:, np.array(STEPS) - 1]
+        crps[:, number] = sample_crps(samples, made.outcome[:, number])
+        held[:, number] = inside(samples, made.outcome[:, number], 80)
+    return crps, held
+
+
+def _valued(
     predictor: Predictor,
     panel: Panel,
     weights: Floats,
@@ -250,33 +250,42 @@ def _part_history(
     first: np.datetime64,
     n_paths: int,
 ) -> tuple[PortfolioHistory, PortfolioHistory]:
-    """Return some portfolios as drawn and calibrated by their own past misses, at the told steps."""
-    job = portfolio_history(predictor, panel, weights, dates, HORIZON, n_paths)
-    while True:
-        try:
-            next(job)
-        except StopIteration as finished:
-            raw: PortfolioHistory = finished.value
-            break
-    judged, at = raw.cutoffs >= first, np.array(STEPS) - 1
-    joint = np.empty((judged.sum(), len(weights), len(STEPS), n_paths), np.float32)
+    """Return portfolios as drawn and calibrated by their own past misses, at the told steps, from
+    the cutoffs from ``first`` on.
+    """
+    residuals, rng = Residuals.of(panel), np.random.default_rng(0)
+    at = np.array(STEPS) - 1
+    columns: list[list[np.ndarray]] = [[] for _ in range(6)]
+    for marginals, series, y in past_marginals(predictor, panel, dates, HORIZON):
+        cutoff = marginals.cutoff.max()
+        paths = simulate(marginals, residuals.before(cutoff).take(series), n_paths)
+        book, change = weights[:, series], paths.growth - 1
+        value = 1 + np.tensordot(book, change, 1)
+        alone = 1 + np.tensordot(book, rng.permuted(change[:, at], axis=2), 1)
+        quantiles = np.moveaxis(np.quantile(value, LEVELS, axis=2), 0, 2)
+        seen = 1 + book @ (y / marginals.y0[:, None] - 1)
+        small = (item.astype(np.float32) for item in (value[:, at], alone))
+        found = (cutoff, paths.ds[0], seen, quantiles, *small)
+        for column, item in zip(columns, found, strict=True):
+            column.append(item)
+    cutoffs, ds, outcome, quantiles, joint, independent = (np.stack(item) for item in columns)
+    judged = cutoffs >= first
+    calibrated = np.empty_like(joint[judged])
     for number in range(len(weights)):
-        samples = np.asarray(raw.joint[:, number], np.float64)
-        record = ValueRecord.of(raw.cutoffs, raw.ds, raw.outcome[:, number], samples)
-        joint[:, number] = record.calibrated(samples)[judged][:, at]
-    shared = (raw.cutoffs[judged], raw.ds[judged][:, at], raw.outcome[judged][:, :, at])
-    independent = raw.independent[judged][:, :, at]
-    drawn = PortfolioHistory(*shared, raw.joint[judged][:, :, at], independent)
-    return drawn, PortfolioHistory(*shared, joint, independent)
-
-
-def _joined(parts: list[PortfolioHistory]) -> PortfolioHistory:
-    first = parts[0]
-    outcome, joint, independent = (
-        np.concatenate([getattr(part, name) for part in parts], axis=1)
-        for name in ("outcome", "joint", "independent")
+        before = quantiles[:, number]
+        record = _record(cutoffs, ds, outcome[:, number], before)
+        after = record.calibrated(before)[judged][:, at]
+        calibrated[:, number] = moved(joint[judged, number], before[judged][:, at], after)
+    shared = (cutoffs[judged], ds[judged][:, at], outcome[judged][:, :, at])
+    return (
+        PortfolioHistory(*shared, joint[judged], independent[judged]),
+        PortfolioHistory(*shared, calibrated, independent[judged]),
     )
-    return PortfolioHistory(first.cutoffs, first.ds, outcome, joint, independent)
+
+
+def _record(cutoffs: Dates, ds: Dates, outcome: Floats, quantiles: Floats) -> ValueRecord:
+    name, start = np.full(len(cutoffs), "portfolio"), np.ones(len(cutoffs))
+    return ValueRecord(Outcomes("portfolio", name, cutoffs, ds, start, outcome, LEVELS, quantiles))
 
 
 def _coverage_lines(name: str, made: PortfolioHistory) -> Iterator[str]:

@@ -48,7 +48,7 @@ class ValueRecord:
         cutoff.
         """
         found = _CALIBRATION.calibrate(self.outcomes)
-        return _moved(samples, self.outcomes.values, found.values)
+        return moved(samples, self.outcomes.values, found.values)
 
     def apply(self, samples: Floats, cutoff: np.datetime64) -> Floats:
         """Return the samples [H, K] of a forecast from a later cutoff, calibrated."""
@@ -64,10 +64,10 @@ class ValueRecord:
             values=values,
         )
         found = _CALIBRATION.calibrate(now, self.outcomes)
-        return np.asarray(_moved(samples[None], values, found.values)[0], np.float64)
+        return np.asarray(moved(samples[None], values, found.values)[0], np.float64)
 
 
-def _moved(samples: Floats, before: Floats, after: Floats) -> Floats:
+def moved(samples: Floats, before: Floats, after: Floats) -> Floats:
     """Move samples [N, H, K] as their quantiles [N, H, Q] are; beyond the outer ones alike."""
     moved = np.empty_like(samples)
     shape = (-1, samples.shape[2])

@@ -32,6 +32,9 @@ DependenceName = Literal["history", "gaussian"]
 _DECAY, _WARM_UP = 0.97, 20
 #: Dates after which a residual counts half; last dates that are looked at.
 _HALF_LIFE, _MOST_DATES = 500.0, 1500
+#: Dates after which a residual counts half in what series have had in common of late; how much that
+#: counts beside the whole past; least and most that either part is scaled by.
+_LATE_HALF_LIFE, _LATE_SHARE, _SCALES = 40.0, 0.5, (0.5, 2.0)
 #: Mean number of consecutive dates that are drawn together.
 BLOCK = 2.0
 #: How the variance of a path answers its own moves: share of the last square, share that persists.
@@ -89,7 +92,8 @@ class Residuals:
         """Return the dates on which most series have a residual, with the gaps filled.
 
         A series without a bar on a date takes its own residual of the date on which the mean of the
-        panel was nearest. Each series is then scaled to mean square 1.
+        panel was nearest. Series then move together half as they did of late, and each is scaled
+        to mean square 1.
 
         Raises
         ------
@@ -110,11 +114,8 @@ class Residuals:
         filled = np.stack(
             [_filled(row, there, market) for row, there in zip(values, known, strict=True)]
         )
-        weights = recency(filled.shape[1])
-        size = np.sqrt(filled**2 @ weights)
-        return Residuals(
-            self.dates[kept], filled / np.maximum(size, 1e-12)[:, None], self.persistence
-        )
+        values = _scaled(_as_of_late(_scaled(filled)))
+        return Residuals(self.dates[kept], values, self.persistence)
 
 
 def _standardised(series: PriceSeries, moves: Floats, target: Target) -> Floats:
@@ -159,6 +160,32 @@ def _filled(row: Floats, known: npt.NDArray[np.bool_], market: Floats) -> Floats
     filled = row.copy()
     filled[gaps] = row[own[np.searchsorted(middle, market[gaps])]]
     return filled
+
+
+def _scaled(values: Floats) -> Floats:
+    """Scale each series [S, D] to mean square 1, recent dates counting most."""
+    size = np.sqrt(values**2 @ recency(values.shape[1]))
+    return np.asarray(values / np.maximum(size, 1e-12)[:, None], np.float64)
+
+
+def _as_of_late(values: Floats) -> Floats:
+    """Scale the mean of all series, and what each has of its own, so that the share of the mean in
+    the variance lies half-way between that of the whole past and that of the last dates.
+
+    Parameters
+    ----------
+    values : ndarray, shape [S, D]
+        Of mean square 1.
+    """
+    mean = values.mean(axis=0)
+    pair = np.stack([mean**2, (values**2).mean(axis=0)])
+    whole, late = (pair @ recency(mean.size, h) for h in (_HALF_LIFE, _LATE_HALF_LIFE))
+    if len(values) < 2 or late[1] <= 0:
+        return values
+    before = float(np.clip(whole[0] / whole[1], 1e-9, 1 - 1e-9))
+    after = (1 - _LATE_SHARE) * before + _LATE_SHARE * float(late[0] / late[1])
+    common, own = np.clip(np.sqrt([after / before, (1 - after) / (1 - before)]), *_SCALES)
+    return np.asarray(common * mean + own * (values - mean), np.float64)
 
 
 def recency(count: int, half_life: float = 0.0) -> Floats:

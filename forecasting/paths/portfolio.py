@@ -254,7 +254,8 @@ def parse_weights(text: str, symbols: Sequence[str]) -> Floats:
         return _named_weights(parts, symbols)
     if len(parts) != count:
         raise ConfigError(
-            f"There are {len(parts)} weights for {count} series.",
+            f"{len(parts)} {'weight is' if len(parts) == 1 else 'weights are'} given for {count} "
+            "series.",
             f"In the order {', '.join(symbols[:8])}.",
         )
     return np.array([_number(part) for part in parts])
