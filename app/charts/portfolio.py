@@ -178,8 +178,9 @@ class CorrelationMap(PaintedPlot):
             side = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             painter.drawText(high, side, self._symbols[row])
             above = QRectF(corner.x() + row * cell, corner.y() - 24, cell, 22)
-            fits = painter.fontMetrics().horizontalAdvance(self._symbols[row]) <= cell
-            shown = self._symbols[row] if fits else self._symbols[row][:3]
+            shown = painter.fontMetrics().elidedText(
+                self._symbols[row], Qt.TextElideMode.ElideMiddle, int(cell)
+            )
             painter.drawText(
                 above, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom, shown
             )
