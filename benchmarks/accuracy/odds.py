@@ -182,11 +182,11 @@ def books(count: int, seed: int = 1, each: int = 50, size: int = 10) -> Floats:
 
 
 def portfolio_figures(
-    predictor: Predictor, panel: Panel, dates: Dates, first: np.datetime64, n_paths: int
+    panel: Panel, predictor: Predictor, dates: Dates, first: np.datetime64, n_paths: int
 ) -> Iterator[str]:
     """Yield figure 2: coverage, tests of the value at risk and CRPS of 101 portfolios."""
     weights = books(len(panel))
-    raw, made = _valued(predictor, panel, weights, dates, first, n_paths)
+    raw, made = _valued(panel, predictor, weights, dates, first, n_paths)
     yield from _coverage_lines("as drawn", raw)
     yield from _test_lines(raw)
     yield "calibrated by their own past misses:"
@@ -243,8 +243,8 @@ def _rival(
 
 
 def _valued(
-    predictor: Predictor,
     panel: Panel,
+    predictor: Predictor,
     weights: Floats,
     dates: Dates,
     first: np.datetime64,
@@ -309,7 +309,7 @@ def _test_lines(made: PortfolioHistory) -> Iterator[str]:
 
 
 def true_outcomes(
-    predictor: Predictor, panel: Panel, dates: Dates, n_paths: int, count: int
+    panel: Panel, predictor: Predictor, dates: Dates, n_paths: int, count: int
 ) -> Iterator[tuple[Floats, Floats, np.ndarray]]:
     """Draw what happens from the joint forecasts themselves; yield, for each of some dates, growth
     on the paths [S, H, K] and in ``count`` made histories followed by the real one [S, H, R + 1],
@@ -353,7 +353,7 @@ def _history_dates(
 
 
 def truth_figures(
-    predictor: Predictor, panel: Panel, dates: Dates, n_paths: int, count: int
+    panel: Panel, predictor: Predictor, dates: Dates, n_paths: int, count: int
 ) -> Iterator[str]:
     """Yield how far a true model misses the aims of figures 1 and 2 by chance, in ``count`` made
     histories, and where the real one lies among them.
@@ -361,7 +361,7 @@ def truth_figures(
     weights, at = books(len(panel)), np.array(STEPS) - 1
     tenths = Tenths.empty(count + 1)
     held, beyond = [], []
-    for growth, seen, series in true_outcomes(predictor, panel, dates, n_paths, count):
+    for growth, seen, series in true_outcomes(panel, predictor, dates, n_paths, count):
         tenths.add(growth, seen)
         book = weights[:, series]
         value, outcome = (np.tensordot(book, item[:, at] - 1, 1) for item in (growth, seen))
@@ -687,7 +687,7 @@ def main() -> None:
     }
     if asked.truth:
         figures["truth"] = lambda: truth_figures(
-            predictor, panel, dates[:: asked.step], asked.paths, asked.truth
+            panel, predictor, dates[:: asked.step], asked.paths, asked.truth
         )
     for name in ["truth"] if asked.truth else asked.only:
         started = time.process_time()
