@@ -546,6 +546,7 @@ def test_a_value_learns_from_its_own_misses() -> None:
     assert before < 0.6
     assert after == pytest.approx(0.8, abs=0.07)
     np.testing.assert_allclose(found[0], samples[0])
+    np.testing.assert_allclose(record.calibrated(np.asfortranarray(samples)), found)
     changed = outcome.copy()
     changed[200:] = 5.0
     same = ValueRecord.of(dates[:300], dates[1:, None], changed, samples).calibrated(samples)

@@ -69,10 +69,10 @@ class ValueRecord:
 
 def moved(samples: Floats, before: Floats, after: Floats) -> Floats:
     """Move samples [N, H, K] as their quantiles [N, H, Q] are; beyond the outer ones alike."""
-    moved = np.empty_like(samples)
+    found = np.empty(samples.shape, samples.dtype)
     shape = (-1, samples.shape[2])
     rows = zip(
-        moved.reshape(shape),
+        found.reshape(shape),
         samples.reshape(shape),
         before.reshape(-1, before.shape[2]),
         after.reshape(-1, after.shape[2]),
@@ -81,4 +81,4 @@ def moved(samples: Floats, before: Floats, after: Floats) -> Floats:
     for out, line, old, new in rows:
         shift = np.interp(line, old, new - old)
         out[:] = line + shift
-    return moved
+    return found
