@@ -34,7 +34,7 @@ from forecasting.paths import (
 )
 from forecasting.paths.aligned import on_common_dates
 from forecasting.paths.backtest import inside, joint_scores
-from forecasting.paths.calibrated import ValueRecord
+from forecasting.paths.calibrated import ValueRecord, moved
 from forecasting.paths.drift import SteadyDrift
 from forecasting.paths.events import (
     chance_in_words,
@@ -546,13 +546,18 @@ def test_a_value_learns_from_its_own_misses() -> None:
     assert before < 0.6
     assert after == pytest.approx(0.8, abs=0.07)
     np.testing.assert_allclose(found[0], samples[0])
-    np.testing.assert_allclose(record.calibrated(np.asfortranarray(samples)), found)
     changed = outcome.copy()
     changed[200:] = 5.0
     same = ValueRecord.of(dates[:300], dates[1:, None], changed, samples).calibrated(samples)
     np.testing.assert_allclose(same[:200], found[:200])
     live = record.apply(samples[-1], dates[300])
     assert live.std() > 1.5 * samples[-1].std()
+
+
+def test_samples_move_with_their_quantiles_in_any_memory_order() -> None:
+    samples = np.asfortranarray(np.random.default_rng(0).normal(size=(3, 2, 50)))
+    before = np.moveaxis(np.quantile(samples, LEVELS, axis=2), 0, 2)
+    np.testing.assert_allclose(moved(samples, before, before + 1), samples + 1)
 
 
 @pytest.fixture(scope="module")
