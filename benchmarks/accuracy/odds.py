@@ -53,6 +53,8 @@ from forecasting.sources import source
 
 HORIZON, STEPS, CHANGES = 20, (1, 5, 20), (-0.05, -0.02, -0.01, 0.01, 0.02, 0.05)
 FITTED_SHARE, LEAST_EVENTS = 0.7, 500
+#: Events of a tenth that lie on many dates: 500 can be those of one.
+MANY_EVENTS = 5000
 #: Books by kind.
 GROUPS = {"equal weight": slice(0, 1), "tens": slice(1, 51), "long-short": slice(51, 101)}
 #: Days before the judged ones from which portfolios learn their own misses.
@@ -371,8 +373,10 @@ def truth_figures(
     yield f"{count} histories made by the forecasts themselves; {len(held)} cutoffs"
     for kind in ("finish", "touch"):
         for steps in (*((h,) for h in STEPS), STEPS):
-            words = f"{kind} h={','.join(map(str, steps))}: largest gap in points"
-            yield _among(words, 100 * tenths.largest_gap(kind, steps), aim=(0, 2))
+            for least in (LEAST_EVENTS, MANY_EVENTS):
+                words = f"{kind} h={','.join(map(str, steps))}, tenths of {least:,} events"
+                gaps = 100 * tenths.largest_gap(kind, steps, least)
+                yield _among(f"{words}: largest gap in points", gaps, aim=(0, 2))
     yield from _true_books(np.stack(held), np.stack(beyond))
 
 
@@ -447,13 +451,13 @@ class Tenths:
         for tenth in np.unique(index):
             self.realised[key][tenth] += happened[index == tenth].sum(axis=0)
 
-    def largest_gap(self, kind: str, steps: tuple[int, ...]) -> Floats:
+    def largest_gap(self, kind: str, steps: tuple[int, ...], least: int) -> Floats:
         """Return the largest gap of a tenth that holds enough events in each history, [R]."""
         count, predicted, realised = (
             sum(item[kind, h] for h in steps)
             for item in (self.count, self.predicted, self.realised)
         )
-        enough = count >= LEAST_EVENTS
+        enough = count >= least
         gaps = (predicted[enough, None] - realised[enough]) / count[enough, None]
         return np.asarray(np.abs(gaps).max(axis=0))
 
