@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from statistics import NormalDist
@@ -9,12 +10,21 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from forecasting import metrics
+from forecasting import conformal, metrics
+from forecasting.backtest import outcomes as judging
+from forecasting.backtest import outcomes_of
 from forecasting.baselines import BASELINES
 from forecasting.config import QUANTILES
-from forecasting.conformal import CALIBRATIONS, Aci, Calibrated, Calibration, SplitConformal
+from forecasting.conformal import (
+    CALIBRATIONS,
+    Aci,
+    Calibrated,
+    Calibration,
+    Scored,
+    SplitConformal,
+)
 from forecasting.errors import DataError
-from forecasting.series import Floats, Origins, Outcomes, Panel, PriceSeries
+from forecasting.series import Floats, Ints, Origins, Outcomes, Panel, PriceSeries
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 PERCENTILES = tuple(k / 100 for k in range(1, 100))
@@ -135,8 +145,6 @@ def test_only_known_outcomes_count(calibration: Calibration) -> None:
 
 
 def test_a_planted_leak_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    from forecasting import conformal
-
     honest = conformal._in_time
 
     def leaking(outcomes: Outcomes, known: Floats) -> object:
@@ -233,6 +241,28 @@ def test_a_calibrated_predictor_is_a_predictor(stride: int) -> None:
     np.testing.assert_allclose(
         model.predict(cut, origins.take(np.array([1, 2])), QUANTILES), values[1:3], rtol=1e-9
     )
+
+
+def test_the_past_is_followed_once_however_small_the_parts_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    panel = Panel(tuple(prices(460, seed, f"S{seed}") for seed in range(3)))
+    inner = BASELINES["random-walk"].fit(panel, [400] * 3, 2)
+    origins = Origins(np.repeat(np.arange(3), 50), np.tile(np.arange(405, 455), 3))
+    followed = []
+
+    class Counted(Aci):
+        def scores(self, seen: Scored, rows: Ints) -> Callable[[slice], Floats]:
+            followed.append(rows.size)
+            return super().scores(seen, rows)
+
+    whole = Calibrated(inner, Counted(), (400,) * 3, 2)
+    expected = outcomes_of(whole, panel, origins, 2, QUANTILES).values
+    monkeypatch.setattr(conformal, "_AT_ONCE", 500)
+    monkeypatch.setattr(judging, "_AT_ONCE", 500)
+    parts = Calibrated(inner, Counted(), (400,) * 3, 2)
+    np.testing.assert_array_equal(outcomes_of(parts, panel, origins, 2, QUANTILES).values, expected)
+    assert followed == [150, 150]
 
 
 def test_a_series_that_begins_late_is_learned_from_once_it_can_be() -> None:

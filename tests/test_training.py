@@ -246,6 +246,22 @@ def test_a_training_that_is_made_longer_has_all_its_patience_again(
     )
 
 
+def test_the_untrained_network_is_not_asked_and_the_best_weights_are_validated_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    honest, asked = loop.Trainer.val_losses, list[bool]()
+
+    def noted(run: Any, *, trained: bool = True) -> torch.Tensor:
+        asked.append(trained)
+        if not trained:
+            torch.testing.assert_close(honest(run, trained=False), honest(run), rtol=0, atol=0)
+        return honest(run, trained=trained)
+
+    monkeypatch.setattr(loop.Trainer, "val_losses", noted)
+    fitted(quick(epochs=2), Panel((walk(),)))
+    assert asked == [False, True, True]
+
+
 def test_an_epoch_that_was_stopped_within_is_none_and_goes_on_where_it_was(tmp_path: Path) -> None:
     panel, file, asked = Panel((walk(),)), tmp_path / "kept.training", 0
     config = quick(epochs=2, schedule="constant", learning_rate=0.2, patience=50)
