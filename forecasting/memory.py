@@ -12,6 +12,8 @@ from forecasting.errors import CandlecastError
 #: Address space in bytes that the engine needs with two cores beside what is taken at the start of
 #: a program, and for each core more.
 _ENGINE, _A_CORE = 2_450_000_000, 100_000_000
+#: Bytes worked on from which it pays to give back what that needed.
+_WORTH_TRIMMING = 64 * 2**20
 #: What loading a library and allocating memory say where there is no room.
 _SIGNS = (
     "failed to map segment",
@@ -128,6 +130,12 @@ def _left_in_group() -> list[int]:
     except (OSError, ValueError):
         return []
     return [limit - taken]
+
+
+def trim_after(done: int) -> None:
+    """Give memory back to the system where work on so many bytes has left much that is free."""
+    if done > _WORTH_TRIMMING:
+        trim_heap()
 
 
 def trim_heap() -> None:

@@ -327,7 +327,8 @@ class Scaling:
         ]
         scales = draft.log_scale(panel, task.horizon)
         moved = _standardised(panel, usable, scales, lines, starts, task.horizon)
-        return replace(draft, quantiles=_baseline_quantiles(moved, free_median=starts is not None))
+        quantiles = _baseline_quantiles(moved, task.horizon, free_median=starts is not None)
+        return replace(draft, quantiles=quantiles)
 
     def refit(self, panel: Panel, insample: Sequence[int], task: TaskConfig) -> Scaling:
         """Refit volatility and baseline on more bars; target, season and feature scales stay those
@@ -631,8 +632,8 @@ def _standardised(
     lines: Sequence[Floats],
     starts: Sequence[Floats] | None,
     horizon: int,
-) -> list[tuple[Floats, Ints]]:
-    """Return for each step the known moves [N] of all series divided by their scale, and the number
+) -> Iterator[tuple[Floats, Ints]]:
+    """Yield for each step the known moves [N] of all series divided by their scale, and the number
     of the date from which each is seen.
 
     Parameters
@@ -649,21 +650,27 @@ def _standardised(
         From where moves are measured; None is the last bar.
     horizon : int
     """
-    found: list[list[tuple[Floats, Ints]]] = [[] for _ in range(horizon)]
+    found: list[tuple[Ints, Ints, Floats]] = []
     parts = zip(panel.calendar[1], scales, lines, usable, strict=True)
     for index, (day, (x, weights), line, ahead) in enumerate(parts):
+        bars = np.flatnonzero(ahead >= 1)
+        table = np.empty((horizon, bars.size))
         for h in range(1, horizon + 1):
-            bars = np.flatnonzero(ahead >= h)
-            start = starts[index][bars, h - 1] if starts else line[bars]
-            moved = (line[bars + h] - start) / np.exp(x[bars] @ weights[:, h - 1])
-            found[h - 1].append((moved, day[bars].astype(np.int32)))
-    return [
-        (np.concatenate([z for z, _ in step]), np.concatenate([dates for _, dates in step]))
-        for step in found
-    ]
+            known = ahead[bars] >= h
+            some = bars[known]
+            start = starts[index][some, h - 1] if starts else line[some]
+            table[h - 1, known] = (line[some + h] - start) / np.exp(x[some] @ weights[:, h - 1])
+        found.append((ahead[bars], day[bars].astype(np.int32), table))
+    for h in range(1, horizon + 1):
+        yield (
+            np.concatenate([table[h - 1, ahead >= h] for ahead, _, table in found]),
+            np.concatenate([days[ahead >= h] for ahead, days, _ in found]),
+        )
 
 
-def _baseline_quantiles(moved: Sequence[tuple[Floats, Ints]], *, free_median: bool) -> Floats:
+def _baseline_quantiles(
+    moved: Iterable[tuple[Floats, Ints]], horizon: int, *, free_median: bool
+) -> Floats:
     """Return quantiles [H, K] of the known moves divided by their scale.
 
     Filtered historical simulation (Barone-Adesi, Giannopoulos and Vosper 1999). Drift and skew are
@@ -674,14 +681,16 @@ def _baseline_quantiles(moved: Sequence[tuple[Floats, Ints]], *, free_median: bo
 
     Parameters
     ----------
-    moved : sequence of (ndarray [N], ndarray [N])
+    moved : iterable of (ndarray [N], ndarray [N])
         Of each step, as of :func:`_standardised`.
+    horizon : int
+        Number of steps, H.
     free_median : bool
         Whether the median is free to be away from no change, as moves are not measured from the
         last bar.
     """
     normal = _normal(LEVELS)
-    out = np.empty((len(moved), len(LEVELS)))
+    out = np.empty((horizon, len(LEVELS)))
     for h, (z, dates) in enumerate(moved, start=1):
         if not z.any():
             # It never moved: what it does once it does is not known, and taken as usual.
@@ -820,7 +829,12 @@ class Windows:
         self.device, self.panel, self.scaling = device, panel, scaling
         volatility = self._add_regressors()
         self.table = torch.as_tensor(self._scaled(volatility)).to(device)
-        self.move = tensor(list(panel_moves(scaling.plain(panel), scaling.moves_target)))
+        move = np.empty(self.starts[-1], np.float32)
+        for start, part in zip(
+            self.starts, panel_moves(scaling.plain(panel), scaling.moves_target), strict=False
+        ):
+            move[start : start + len(part)] = part
+        self.move = torch.as_tensor(move).to(device)
         self._check_finite()
         self.anchors = scaling.starts(panel, task.horizon)
         if self.anchors is not None:
@@ -843,7 +857,7 @@ class Windows:
         the next bar, [T] a series; None where the scale is no volatility.
         """
         scaling, rows = self.scaling, int(self.starts[-1])
-        volatility: list[Floats] = []
+        volatility = np.empty(rows)  # one block for all: small ones would leave holes between
         table, weights = np.empty((rows, 0), np.float32), np.empty((0, 0))
         for start, (x, weights) in zip(
             self.starts, scaling.log_scale(self.panel, self.horizon), strict=False
@@ -852,10 +866,10 @@ class Windows:
                 table = np.empty((rows, x.shape[1]), np.float32)
             table[start : start + len(x)] = x
             if scaling.has_volatility:
-                volatility.append(np.exp(x @ weights[:, 0]))
+                volatility[start : start + len(x)] = np.exp(x @ weights[:, 0])
         self.regressors = torch.as_tensor(table).to(self.device)
         self.weights = torch.as_tensor(weights.astype(np.float32)).to(self.device)
-        return volatility or None
+        return np.split(volatility, self.starts[1:-1]) if scaling.has_volatility else None
 
     def _overlapping(self, table: Tensor) -> Tensor:
         """Return the windows of a table as a strided view: window k begins at row k and shares its

@@ -54,6 +54,7 @@ from forecasting.training.checkpoint import history_facts
 from forecasting.training.diagnostics import on_clipping, on_losses, on_memory
 from forecasting.training.gradients import GradientProbe, clip_gradients
 from forecasting.training.lr_finder import suggested
+from forecasting.training.step_norms import Rows
 from forecasting.windows import split_panel
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -736,3 +737,13 @@ def test_a_gpu_learns_what_the_cpu_learns_with_the_fused_step() -> None:
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
     network = torch.nn.Linear(3, 2).to("cuda")
     assert AdamW(network.parameters(), 0.0).kernel is not None
+
+
+def test_rows_of_steps_are_kept_in_one_tensor_however_many_there_are() -> None:
+    rows = Rows(torch.arange(10.0).view(2, 5))
+    for number in range(3000):
+        rows.append(torch.full((5,), float(number)))
+    assert len(rows) == 3002
+    assert rows.table[1].tolist() == [5, 6, 7, 8, 9]
+    assert rows.latest(2)[:, 0].tolist() == [2998, 2999]
+    assert len(Rows().latest(1)) == 0

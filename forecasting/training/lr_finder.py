@@ -91,7 +91,7 @@ def _tried(run: Trainer, rates: Floats) -> Iterator[float]:
             )
             theirs = _SMOOTH * theirs + (1 - _SMOOTH) * loss.item()
         run.step(some, float(rate))
-        ours = _SMOOTH * ours + (1 - _SMOOTH) * float(run.seen[-1][0])
+        ours = _SMOOTH * ours + (1 - _SMOOTH) * float(run.seen.latest(1)[0, 0])
         yield ours / theirs if theirs else math.nan
 
 

@@ -23,6 +23,7 @@ from forecasting.conformal import CALIBRATIONS, Calibrated
 from forecasting.errors import CandlecastError, ModelFileError
 from forecasting.events import Predictor
 from forecasting.features import AHEAD
+from forecasting.memory import trim_after
 from forecasting.models import Ensemble
 from forecasting.models.covariates import CovariateNetwork
 from forecasting.models.heads import apply_shape
@@ -340,7 +341,9 @@ class PanelWindows:
     def windows(self) -> Windows:
         """Features and scales; a stop waits for them, as nothing can be forecast without."""
         with cancellable(lambda: False):
-            return Windows(self.panel, self.scaling, self.task, self.device)
+            made = Windows(self.panel, self.scaling, self.task, self.device)
+        trim_after(made.table.nbytes)
+        return made
 
 
 @dataclass(frozen=True, eq=False)
@@ -447,17 +450,28 @@ def in_parts(evaluate: Callable[[Tensor], Tensor], rows: Tensor, size: int = _MO
     torch.OutOfMemoryError
         Not even one row fits.
     """
-    done, found = 0, []
+    if not len(rows):
+        return evaluate(rows)
+    done, found = 0, rows.new_empty(0)
+
+    def write(some: Tensor) -> None:
+        nonlocal found
+        part = evaluate(some)
+        if not done:
+            # One block for all: parts behind each other would leave holes between what they need.
+            found = part.new_empty((len(rows), *part.shape[1:]))
+        found[done : done + len(part)] = part
+
     while done < len(rows):
         check_cancelled()
         some = rows[done : done + size]
-        if fits(lambda some=some: found.append(evaluate(some))):  # type: ignore[misc]
+        if fits(lambda some=some: write(some)):  # type: ignore[misc]
             done += size
         elif size == 1:
             raise torch.OutOfMemoryError("out of memory: not even one window fits")
         else:
             size = min(size, len(rows)) // 2 or 1
-    return torch.cat(found)
+    return found
 
 
 def forecasts_from(

@@ -32,7 +32,7 @@ from forecasting.events import (
     StepNorms,
     TrainingPaused,
 )
-from forecasting.memory import trim_heap
+from forecasting.memory import trim_after
 from forecasting.models import Ensemble
 from forecasting.series import Floats, Ints, Origins, Panel
 from forecasting.spikes import without_spikes
@@ -56,7 +56,7 @@ from forecasting.training.objective import Pinball, supervision
 from forecasting.training.optimizers import OPTIMISERS
 from forecasting.training.schedules import SCHEDULES
 from forecasting.training.start import fitted_scaling
-from forecasting.training.step_norms import StepRecord
+from forecasting.training.step_norms import Rows, StepRecord
 from forecasting.training.trained_network import (
     TrainedNetwork,
     at_once,
@@ -85,8 +85,6 @@ _LOOK_EVERY = 32
 #: A validation loss of so many times the baseline's is a training that has lost its way; the share
 #: of the learning rate with which it goes on from its best weights, and how often that is tried.
 _LOST, _LR_SCALE_STEP, _MOST_ROLLBACKS = 1.5, 0.25, 10
-#: Bytes of a table of features from which memory of a training is given back to the system at once.
-_LARGE = 64 * 2**20
 #: More steps than any training takes.
 _MOST_COUNTED = 2**48
 
@@ -159,10 +157,9 @@ def fit_on(
                 trained = event
             else:
                 yield event
-    large = windows.table.nbytes > _LARGE
+    size = windows.table.nbytes
     del trainer, provisional, windows  # what follows needs their memory
-    if large:
-        trim_heap()
+    trim_after(size)
     fresh = scaling.refit(panel, bars_before(panel, split.test_start), config.task)
     return Fitted(replace(trained, scaling=fresh), history, stopped)
 
@@ -192,7 +189,10 @@ def untrained(
         if scaling.target == "seasonal"
         else without_spikes(panel, bars_before(panel, split.test_start))
     )
+    size = sum(series.values.nbytes for series in panel)
+    trim_after(size)
     windows = Windows(learned_from, scaling, config.task, device)
+    trim_after(size)
     network = build(config, scaling).to(device)
     network.set_input_scale(scaling.sd.tolist())
     return windows, TrainedNetwork(config, scaling, network, device, split.val_start)
@@ -302,7 +302,7 @@ class Trainer:
         self.history: list[EpochEnd] = []
         self.stopped: Stopped | None = None
         self.position, self.batch_size = 0, self.objective.batch_size
-        self.seen: list[Tensor] = []
+        self.seen = Rows()
         self.lr_scale, self.rollbacks = 1.0, 0
         self.patient_from = 0
         self.probe = GradientProbe(self.network, self.objective.rows, windows.window, self.losses)
@@ -402,7 +402,7 @@ class Trainer:
             if time.perf_counter() - reported >= _REPORT_S:
                 reported = time.perf_counter()
                 yield from self._report()
-        if self.seen:
+        if len(self.seen):
             yield from self._end_epoch(rate, self.position / len(order))
 
     def step(self, batch: Tensor, rate: float) -> None:
@@ -434,7 +434,7 @@ class Trainer:
         """
         every = 1 if self.windows.device.type == "cpu" else _LOOK_EVERY
         due = len(self.seen) % every == 0 or last
-        return due and not bool(torch.stack(self.seen[-every:]).isfinite().all())
+        return due and not bool(self.seen.latest(every).isfinite().all())
 
     def _end_epoch(self, rate: float, share: float) -> Iterator[Event]:
         """Validate, and record an epoch of which a share is done, or roll back where it has ruined
@@ -451,7 +451,7 @@ class Trainer:
         if share < 1 and val_loss >= self.best_loss:
             return
         yield self._step_norms(share)
-        seen = torch.stack(self.seen)
+        seen = self.seen.table
         train_loss = float((seen[:, 0] * seen[:, 4]).sum() / seen[:, 4].sum())
         event = self.record_epoch(
             train_loss, losses, seen[:, 1:4].mean(0).double().cpu().numpy(), rate, min(share, 1.0)
@@ -499,7 +499,7 @@ class Trainer:
             share=share,
         )
         self.history.append(event)
-        self.position, self.seen, self.epoch_order = 0, [], self.order.get_state()
+        self.position, self.seen, self.epoch_order = 0, Rows(), self.order.get_state()
         self.stopped = self.stopped or self._stop_reason()
         return event
 
@@ -516,7 +516,7 @@ class Trainer:
 
     def _step_norms(self, share: float) -> StepNorms:
         """Return the norms of all steps of the epoch that ends."""
-        seen = torch.stack(self.seen)[:, 1:3].double().cpu().numpy()
+        seen = self.seen.table[:, 1:3].double().cpu().numpy()
         return self.steps.end_epoch(len(self.history), seen, min(share, 1.0))
 
     def _ruined(self, why: str, rate: float) -> Notice:
@@ -524,7 +524,7 @@ class Trainer:
         if self.config.guard:
             return self._roll_back(why, rate)
         self.network.load_state_dict(self.best)
-        self.position, self.seen, self.stopped = 0, [], "early"
+        self.position, self.seen, self.stopped = 0, Rows(), "early"
         return Notice(
             f"{why}: training has ended, because its guard is off. The weights of epoch "
             f"{self.best_epoch} are kept.",
@@ -538,7 +538,7 @@ class Trainer:
         self.rollbacks += 1
         self.network.load_state_dict(self.best)
         self.optimiser = OPTIMISERS[self.config.optimiser](self.network.parameters(), self.config)
-        self.position, self.seen = 0, []
+        self.position, self.seen = 0, Rows()
         went_back = (
             f"{why}: training went back to its best weights, those of epoch {self.best_epoch}"
         )
@@ -647,7 +647,7 @@ class Trainer:
             **{f"optimiser.{k}": v for k, v in self.optimiser.state().items()},
             **random_states(self.windows.device),
             "random.order": self.epoch_order,
-            "seen": torch.stack(self.seen) if self.seen else torch.zeros(0, 5),
+            "seen": self.seen.table if len(self.seen) else torch.zeros(0, 5),
         }
         facts = {
             "history": history_facts(self.history),
@@ -689,7 +689,7 @@ class Trainer:
                 self.history[-1].best_epoch,
             )
             self.position, self.batch_size = int(facts["place"]), int(facts["batch_size"])
-            self.seen = list(to_tensors(arrays, "seen")[""].to(self.windows.device))
+            self.seen = Rows(to_tensors(arrays, "seen")[""].to(self.windows.device))
             self.lr_scale, self.rollbacks = float(facts["slower"]), int(facts["rollbacks"])
             self.order.set_state(as_bytes(arrays["random.order"]))
             restore_random(arrays, self.windows.device)
@@ -707,7 +707,7 @@ class Trainer:
         here = self.network.state_dict()
         if {k: v.shape for k, v in self.best.items()} != {k: v.shape for k, v in here.items()}:
             raise ValueError("its best weights are those of another network")
-        if (self.position > 0) != bool(self.seen) or any(item.shape != (5,) for item in self.seen):
+        if (self.position > 0) != (len(self.seen) > 0) or self.seen.table.shape[1:] != (5,):
             raise ValueError(
                 f"it was at window {self.position} of an epoch, and tells of {len(self.seen)} steps"
             )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from forecasting.errors import SourceError
-from forecasting.memory import trim_heap
+from forecasting.memory import trim_after
 from forecasting.series import ExogColumn, Finding, PriceSeries, Provenance
 from forecasting.sources.files.arrow_tables import read_arrow
 from forecasting.sources.files.assign_columns import Roles, assign_dates, assign_roles
@@ -41,8 +41,6 @@ from forecasting.sources.options import AS_FOUND, ReadOptions
 from forecasting.sources.quality import shown
 
 _PREVIEW = 20
-#: Bytes of bars from which memory that reading needed is given back at once.
-_LARGE = 64 * 2**20
 #: Most tables of one file that are tried.
 _MOST_TABLES = 50
 #: What finds the roles of columns in a sample of the rows.
@@ -88,8 +86,7 @@ def read(path: str | Path, options: ReadOptions | None = None) -> tuple[PriceSer
     options = options or AS_FOUND
     with _naming(Path(path)):
         found = _series(_understand(Path(path), options), options)
-    if sum(series.values.nbytes for series in found) > _LARGE:
-        trim_heap()  # reading took a few times as much
+    trim_after(sum(series.values.nbytes for series in found))
     return found
 
 
