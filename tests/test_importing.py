@@ -205,6 +205,7 @@ def test_everything_found_can_be_overruled_live(
     dialog = opened(put(tmp_path, AMBIGUOUS))
     fields = dialog.fields
     assert column(dialog, "date")[1] == "2020-02-03"
+    assert dialog.fields["date_format"].currentText() == "Found: as 03/14/2021"
     assert "Every date fits" in texts(dialog)
     choose(fields["date_format"], "dmy")
     assert not dialog.load.isEnabled()

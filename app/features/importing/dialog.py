@@ -5,6 +5,7 @@ be changed before it is loaded.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QLocale, QSignalBlocker, QSize, Qt, QTimer, Signal
@@ -49,6 +50,8 @@ ENCODINGS = {
     name: name for name in ("utf-8", "utf-16", "cp1252", "cp1250", "iso8859-2", "cp1251",
         "shift_jis", "gb18030", "big5", "euc_kr")
 }  # fmt: skip
+#: Date by which a format is shown: its day is no month.
+_EXAMPLE = datetime(2021, 3, 14, 15, 9, 26, 535897)
 DELIMITERS = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Pipe", " ": "Space"}
 DECIMALS = {".": "Point: 1234.5", ",": "Comma: 1234,5"}
 DATE_FORMATS = {
@@ -364,7 +367,7 @@ class ImportDialog(QDialog):
             "encoding": reading.encoding,
             "delimiter": _tr(DELIMITERS.get(reading.delimiter, reading.delimiter)),
             "decimal": _tr(DECIMALS.get(reading.decimal, "")),
-            "date_format": reading.date_format,
+            "date_format": _date_words(reading.date_format),
             "timezone": reading.timezone or _tr("as the dates tell"),
             "header": (
                 _tr("line {n}") if len(reading.header_rows) == 1 else _tr("lines {n}")
@@ -498,6 +501,13 @@ class ImportDialog(QDialog):
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         return self.buttons
+
+
+def _date_words(form: str) -> str:
+    """Return what a date format is called, or an example of it."""
+    if "%" in form:
+        return _tr("as {example}").format(example=_EXAMPLE.strftime(form))
+    return _tr(DATE_FORMATS.get(form, form))
 
 
 def _words(choices: Mapping[str, str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from app.widgets.form_builder import DecimalBox, indent
 from forecasting.errors import ConfigError
@@ -39,8 +39,10 @@ class IndicatorForm(QDialog):
         rows = QVBoxLayout(self)
         rows.setContentsMargins(20, 18, 20, 16)
         rows.setSpacing(12)
-        form = QFormLayout()
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        form = QGridLayout()
+        form.setHorizontalSpacing(12)
+        form.setVerticalSpacing(10)
+        form.setColumnStretch(1, 1)
         self.fields: list[DecimalBox] = []
         for parameter, value in zip(indicator.spec.parameters, indicator.values, strict=True):
             field = DecimalBox()
@@ -52,7 +54,10 @@ class IndicatorForm(QDialog):
             field.setAccessibleName(self.tr(parameter.name))
             field.valueChanged.connect(self._check)
             self.fields.append(field)
-            form.addRow(self.tr(parameter.name), field)
+            label = QLabel(self.tr(parameter.name))
+            label.setBuddy(field)
+            form.addWidget(label, len(self.fields), 0)
+            form.addWidget(field, len(self.fields), 1)
         self._fault = QLabel()
         self._fault.setWordWrap(True)
         self._fault.setProperty("role", "danger")
