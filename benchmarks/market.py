@@ -149,6 +149,8 @@ def measured(path: Path, *words: str) -> dict[str, float]:
 def exponents(found: dict[int, dict[str, float]]) -> dict[str, str]:
     """Return the power with which each figure grows from the smallest to the largest size."""
     small, large = min(found), max(found)
+    if small == large:
+        return {}
     return {
         name: f"{np.log(found[large][name] / found[small][name]) / np.log(large / small):.2f}"
         for name in found[large]
