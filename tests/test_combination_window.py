@@ -42,8 +42,9 @@ def test_models_are_combined_judged_and_entered(bench: Workbench, tmp_path: Path
         dialog.models.item(keys.index(name)).setCheckState(Qt.CheckState.Checked)
     dialog.combine_button.click()
     wait(lambda: controller.result is not None, 60)
-    assert "Combination" in dialog.summary()
+    assert "the combination's range" in dialog.summary()
     assert "weights" in dialog.summary()
+    assert "network" not in dialog.summary()
     assert list(dialog.scores.sheet["Model"])[:2] == ["Combination", "Random walk"]
     for theme in (LIGHT, DARK):
         controller.set_theme(theme)

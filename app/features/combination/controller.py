@@ -149,6 +149,7 @@ class CombinationController(FeatureController):
 
     def _take(self, made: object) -> None:
         from forecasting.jobs import CombinationFinished
+        from forecasting.summary import summarise
 
         self.dialog.show_running(False)
         if not isinstance(made, CombinationFinished):
@@ -156,8 +157,15 @@ class CombinationController(FeatureController):
             return
         self.result = made.result
         self.dialog.show_message("")
-        verdict = made.result.verdict
-        self.dialog.show_result(verdict.sentence, verdict.notes, _sheet(made.result))
+        result = made.result
+        judged = summarise(
+            result.verdict,
+            result.scores,
+            freq=result.panel[0].freq or "",
+            whose=self.tr("the combination's"),
+        )
+        weights = result.verdict.notes[0]
+        self.dialog.show_result(judged.sentence, (weights, *judged.reasons), _sheet(result))
 
     def _fail(self, failure: Failure) -> None:
         self.dialog.show_running(False)
