@@ -191,7 +191,12 @@ def ask_open(parent: QWidget, preferences: Preferences, *, one: bool = False) ->
     known = f"{_tr('Prices, projects and networks')} ({_PRICES} *.candleproject *.candlecast)"
     kinds = ";;".join((known, prices, projects, networks, f"{_tr('All files')} (*)"))
     files, _kind = QFileDialog.getOpenFileNames(
-        parent, _tr("Open prices, a project or a network"), preferences.folder, kinds
+        parent,
+        _tr("Open prices, a project or a network"),
+        preferences.folder,
+        kinds,
+        "",
+        QFileDialog.Option.HideNameFilterDetails,  # the patterns are longer than the dialog
     )
     if files:
         preferences.folder = str(Path(files[0]).parent)

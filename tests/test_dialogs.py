@@ -16,7 +16,9 @@ def kinds(patch: pytest.MonkeyPatch, folder: Path, *, one: bool) -> dict[str, li
     """Return the patterns of each kind that the dialog offers, in its order."""
     asked: list[str] = []
 
-    def name(_parent: QWidget, _title: str, _folder: str, filters: str) -> tuple[str, str]:
+    def name(
+        _parent: QWidget, _title: str, _folder: str, filters: str, *_more: object
+    ) -> tuple[str, str]:
         asked.append(filters)
         return "", ""
 
