@@ -105,6 +105,9 @@ def test_grammar_refuses_with_words(text: str) -> None:
 def test_a_file_keeps_its_columns_by_form(prices: Path) -> None:
     (series,) = read(prices)
     forms = {column.name: column.form for column in series.extras}
+    codes = {finding.code for finding in series.findings}
+    assert "future_rows" in codes
+    assert "missing_close" not in codes, "nothing is wrong with rows of the future"
     assert forms["plan"] == "number"
     assert forms["holiday"] == "flag"
     assert forms["regime"] == "category"

@@ -42,18 +42,24 @@ _MOST, _NAMES, _NUMBERS, _ROW = 12, 130, 64, 20
 _WITH_ATTENTION = 660
 
 
+def _text_of(value: float, percent: bool) -> str:
+    """Return a number with its sign; 0 for what rounds to it."""
+    text = f"{100 * value:+.1f} %" if percent else f"{value:+.3f}"
+    return text if any(sign in "123456789" for sign in text) else "0 %" if percent else "0"
+
+
 class InputBars(QWidget):
     """Bars to both sides of zero: how much each input moved the median.
 
     Parameters
     ----------
-    form : str
-        How numbers are written.
+    percent : bool
+        Whether numbers are shares, written in percent.
     """
 
-    def __init__(self, form: str = "{:+.2g}") -> None:
+    def __init__(self, percent: bool = False) -> None:
         super().__init__()
-        self._form = form
+        self._percent = percent
         self._theme: Theme | None = None
         self._rows: list[tuple[str, float]] = []
         self.setAccessibleName(self.tr("How much each input moved the median"))
@@ -95,7 +101,7 @@ class InputBars(QWidget):
             painter.fillRect(QRectF(start, top + 3, max(length, 1.0), _ROW - 6), QColor(colour))
             right = QRectF(self.width() - _NUMBERS, top, _NUMBERS, _ROW)
             flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
-            painter.drawText(right, int(flags), self._form.format(value))
+            painter.drawText(right, int(flags), _text_of(value, self._percent))
         painter.end()
 
 
@@ -150,7 +156,7 @@ def attention_picture(item: Explanation) -> Picture:
     line = Line(words("share"), lags, last)
     title, x_label = words("What the last bar looks at"), words("bars from the last one")
     summary = words("Most attention of the last bar goes to {day}: {share}.").format(
-        day=str(item.ds[int(last.argmax())])[:10], share=f"{last.max():.0%}"
+        day=str(item.ds[int(last.argmax())])[:10], share=f"{100 * last.max():.0f} %"
     )
     panels = (*maps, Panel(title, (line,), x_label))
     return Picture(words("Attention"), panels, min(3, len(panels)), summary)
@@ -171,7 +177,7 @@ class ExplanationDialog(QDialog):
             label.setWordWrap(True)
             label.setProperty("role", "muted")
         self.inputs, self.strip = InputBars(), BarStrip()
-        self.gains = InputBars("{:+.1%}")
+        self.gains = InputBars(percent=True)
         self.gains.setAccessibleName(self.tr("What each input adds on the test part"))
         self.attention = PictureView()
         self.attention.setMinimumHeight(200)

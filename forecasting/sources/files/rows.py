@@ -102,7 +102,8 @@ def series_of(rows: Rows, shared: SharedReading) -> PriceSeries | None:
     if not keep.any():
         return None
     if not keep.all():
-        findings.extend(_without_close(rows, keep, zeros))
+        ahead = shared.extras is not None and bool(shared.extras.names)
+        findings.extend(_without_close(rows, keep, zeros, ahead))
     if rows.bad_other:
         message = f"{rows.bad_other} cells beside the close are no numbers and count as missing."
         findings.append(Finding("unreadable_cells", message, rows.bad_other, "warning", "emptied"))
@@ -228,9 +229,9 @@ def close_of(values: dict[str, Floats]) -> tuple[dict[str, Floats], str]:
 _REPAIRS = ("unsorted", "duplicates", "missing_close", "unreadable_close")
 
 
-def _without_close(rows: Rows, keep: Mask, zeros: Sequence[Finding]) -> list[Finding]:
+def _without_close(rows: Rows, keep: Mask, zeros: Sequence[Finding], ahead: bool) -> list[Finding]:
     """Tell of the dated rows that have no close: events, text, or nothing; of zeros at the ends
-    is told already.
+    is told already. ``ahead`` says that rows after the last close may hold inputs known ahead.
     """
     lost = np.flatnonzero(~keep)
     text = lost[rows.bad_close[lost]]
@@ -252,6 +253,14 @@ def _without_close(rows: Rows, keep: Mask, zeros: Sequence[Finding]) -> list[Fin
                 shown(rows.ds[text]),
             )
         )
+    future = empty[rows.ds[empty] > rows.ds[keep].max()] if ahead and not zeros else empty[:0]
+    if future.size:
+        message = (
+            f"Rows after the last close: {future.size}; inputs known ahead are read from them."
+        )
+        days = shown(rows.ds[future])
+        findings.append(Finding("future_rows", message, future.size, "info", "kept", days))
+        empty = np.setdiff1d(empty, future)
     if empty.size > sum(item.count for item in zeros):
         message = f"Rows with a date but no close: {empty.size}."
         findings.append(
