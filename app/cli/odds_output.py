@@ -277,7 +277,7 @@ def portfolio_lines(made: PortfolioMade) -> Iterator[str]:
     )
     if made.ranks is not None:
         yield "  chance to land in each group by growth, lowest first:"
-        for symbol, row in list(zip(held.symbols, made.ranks, strict=True))[:60]:
+        for symbol, row in zip(held.symbols, made.ranks, strict=True):
             yield f"    {symbol}: {' '.join(f'{100 * p:5.1f}' for p in row)} %"
     if made.backtest is not None:
         yield from made.backtest.sentences
