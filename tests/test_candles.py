@@ -174,6 +174,13 @@ def test_the_window_draws_the_forecast_as_candles(tmp_path: Path, qapp: object) 
         bench.chart.toggle("candles")
         assert not [name for name in bench.chart.table() if "-high-" in name], "hidden"
         bench.chart.toggle("candles")
+        result = bench.session.finished.result
+        again = tuple(replace(item) for item in result.forecasts)
+        bench.session.recall(replace(result, forecasts=again))
+        bench.runs.recalled.emit()
+        wait(lambda: bench.chart.forecasts.forecast in again and artist.candles is not None)
+        bench.chart.refresh()
+        assert artist.known, "of an earlier run, too"
         switch.trigger()
         bench.chart.refresh()
         assert not artist.known

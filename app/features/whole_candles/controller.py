@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PySide6.QtCore import QTimer
 
 from app.background import Failure, Job
 from app.features.spec import FeatureContext, FeatureController
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _TASK = "whole-candles"
 _PATHS = 5000
+#: Milliseconds that a change of what is shown rests.
+_REST_MS = 150
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +53,15 @@ class WholeCandlesController(FeatureController):
         box.toggled.connect(self._action.setChecked)
         self._action.toggled.connect(box.setChecked)
         self._action.toggled.connect(self._switch)
-        self._session.event_received.connect(self._take_event)
-        self._session.selected_changed.connect(self.show)
-        self._session.state_changed.connect(lambda _state: self.show())
-        self.show()
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_REST_MS)
+        self._soon.timeout.connect(self.show)
+        session = self._session
+        session.event_received.connect(self._take_event)
+        for signal in (session.selected_changed, session.list_changed, session.state_changed):
+            signal.connect(lambda *_state: self._soon.start())
+        self._soon.start()
 
     def show(self) -> None:
         """Show the candles of the forecast that the chart shows; make them where they are not
@@ -63,7 +71,9 @@ class WholeCandlesController(FeatureController):
         made = self._made
         fits = made is not None and made.series is series and made.forecast is forecast
         shown = fits and self._action.isChecked()
-        self._chart.show_candles(made.candles if shown and made is not None else None)
+        candles = made.candles if shown and made is not None else None
+        if candles is not self._chart.forecasts.candles.candles:
+            self._chart.show_candles(candles)
         if fits or not self._action.isChecked() or series is None or forecast is None:
             return
         if self._asked is forecast or self._session.busy or _refusal(series, forecast):
@@ -74,11 +84,13 @@ class WholeCandlesController(FeatureController):
         task.failed.connect(self._fail)
 
     def _forecast(self) -> Forecast | None:
-        """Return the final forecast of the shown series, None where there is none."""
-        series, made = self._session.series, self._session.forecast
-        if series is None or made is None or not made.final:
-            return None
-        return next((item for item in made.forecasts if item.symbol == series.symbol), None)
+        """Return the final forecast of the shown series, also of an earlier run or a saved
+        network; None where there is none.
+        """
+        series, layers = self._session.series, self._chart.forecasts
+        forecast = layers.forecast if layers.final else None
+        same = series is not None and forecast is not None and forecast.symbol == series.symbol
+        return forecast if same else None
 
     def _switch(self, on: bool) -> None:
         self._preferences.whole_candles = on
@@ -98,7 +110,7 @@ class WholeCandlesController(FeatureController):
 
     def _take_event(self, event: object) -> None:
         if isinstance(event, ForecastMade | RunFinished):
-            self.show()
+            self._soon.start()
 
     def _take(self, made: object) -> None:
         if isinstance(made, _Made):
