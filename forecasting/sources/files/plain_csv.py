@@ -35,12 +35,12 @@ _GZIP = b"\x1f\x8b"
 _LONGEST_HEAD = 1 << 16
 #: Signs of numbers and what stands between them, to be taken away.
 _NUMBER_SIGNS = str.maketrans("", "", "0123456789.,-")
-#: Headers by what stands in them, with roles and lower-case names in the order of the columns.
+#: Names of the columns beside the dates, in lower case and in any order.
 _PRICES = ("open", "high", "low", "close")
-_HEADERS: dict[tuple[str, ...], tuple[str, ...]] = {
-    ("date", *_PRICES, *more): (*_PRICES, *(name.replace(" ", "_") for name in more))
+_HEADERS = frozenset(
+    frozenset((*_PRICES, *more))
     for more in ((), ("volume",), ("adj close",), ("adj close", "volume"))
-}
+)
 _NUMBER = r"\d{1,15}(?:\.\d{1,12})?"
 #: Forms of days by the date format that settles them; the first one needs none.
 _DAYS = {
@@ -75,13 +75,13 @@ def read_plain(path: Path, options: ReadOptions = AS_FOUND) -> tuple[PriceSeries
     if found is None:
         return None
     packed, content = found
-    head, _, body = content.partition("\n")
+    head = content.partition("\n")[0]
     names = tuple(name.strip() for name in head.split(","))
     roles = _roles_of(names)
     if not roles:
         return None
     further = names[1 + len(roles) :]
-    cells = _cells(body, days, len(roles), len(further))
+    cells = _cells(content[len(head) :], days, len(roles), len(further))
     if cells is None:
         return None
     dates, *numbers = zip(*cells, strict=True)
@@ -131,8 +131,8 @@ def _content(path: Path) -> tuple[bytes, str] | None:
 
 def _is_known(content: bytes) -> bool:
     """Whether a file begins like one of the usual headers."""
-    head = content[:_LONGEST_HEAD].partition(b"\n")[0].lower().replace(b" ", b"")
-    return head.startswith(b"date,open,high,low,close")
+    head = content[:_LONGEST_HEAD].partition(b"\n")[0].lower()
+    return head.startswith(b"date,") and all(name.encode() in head for name in _PRICES)
 
 
 def _roles_of(names: Sequence[str]) -> tuple[str, ...]:
@@ -140,32 +140,33 @@ def _roles_of(names: Sequence[str]) -> tuple[str, ...]:
     under names that mean nothing else. Empty for any other header.
     """
     lower = tuple(name.lower() for name in names)
-    size = next((size for size in (7, 6, 5) if lower[:size] in _HEADERS), 0)
-    if not size:
+    size = next((size for size in (7, 6, 5) if frozenset(lower[1:size]) in _HEADERS), 0)
+    if not size or lower[0] != "date" or len(set(lower)) < len(lower):
         return ()
     further = names[size:]
     if further:
         from forecasting.sources.files.labels import Label, date_part, read_label
 
         named = any(read_label((name,)) != Label() or date_part((name,)) for name in further)
-        if named or "" in further or len(set(lower)) < len(lower):
+        if named or "" in further:
             return ()
-    return _HEADERS[lower[:size]]
+    return tuple(name.replace(" ", "_") for name in lower[1:size])
 
 
-def _cells(body: str, days: str, columns: int, further: int) -> list[list[str]] | None:
+def _cells(body: str, days: str, columns: int, further: int) -> list[tuple[str, ...]] | None:
     """Return the cells of each line, those of further columns as one text; None where a line is
-    no day with so many numbers and cells.
+    no day with so many numbers and cells. The body begins with the end of the line above it.
     """
-    behind = ",.*[^,]" if further else ""
-    line = re.compile(rf"{days}(?:,{_NUMBER}){{{columns}}}{behind}")
-    lines = body.splitlines()
-    if len(lines) < _FEWEST_BARS or not all(map(line.fullmatch, lines)):
+    behind = r",(.*[^,\n])" if further else ""
+    line = re.compile(rf"\n({days}){f',({_NUMBER})' * columns}{behind}(?=\n|\Z)")
+    cells = line.findall(body) if line.match(body) else []
+    if len(cells) < _FEWEST_BARS or len(cells) != body.count("\n") - body.endswith("\n"):
         return None
-    commas = columns + further
-    if further and ('"' in body or any(text.count(",") != commas for text in lines)):
-        return None
-    return [text.split(",", columns + 1) for text in lines]
+    if further:
+        sound = all(row[-1].count(",") == further - 1 for row in cells)
+        if not sound or '"' in body or "\r" in body:
+            return None
+    return cells
 
 
 @dataclass(frozen=True)
