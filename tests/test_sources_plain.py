@@ -85,28 +85,30 @@ def test_the_short_way_reads_what_the_careful_way_reads(seed: int, tmp_path: Pat
 
 
 def with_columns(lines: list[str], seed: int, **more: str) -> str:
-    """Return a plain file with further columns: figures, gaps, flags and a counter of the rows;
-    ``more`` names others with the cell of all rows.
+    """Return a plain file with further columns: figures, gaps, flags, words, yes and no, and a
+    counter of the rows; ``more`` names others with the cell of all rows.
     """
     rng = np.random.default_rng(seed)
-    rows = [f"{lines[0]},vix,cpi,earnings,rows{''.join(f',{name}' for name in more)},gold"]
+    rows = [
+        f"{lines[0]},vix,cpi,earnings,rows,sector,holiday{''.join(f',{name}' for name in more)},gold"
+    ]
     for index, line in enumerate(lines[1:]):
         cells = [f"{rng.normal():.4f}", "" if index % 20 else f"{index / 8}", str(index % 60 // 59)]
-        cells += [str(index), *more.values(), "-" if index % 3 else "1.5"]
+        cells += [str(index), ("Tech", "Food", "NA")[index % 3]]
+        cells += ["no" if index % 9 else "yes", *more.values(), "-" if index % 3 else "1.5"]
         rows.append(",".join((line, *cells)))
     return "\n".join(rows)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 7, 12])
-def test_further_columns_of_numbers_are_read_when_they_are_asked_for(
-    seed: int, tmp_path: Path
-) -> None:
+def test_further_columns_are_read_when_they_are_asked_for(seed: int, tmp_path: Path) -> None:
     path = tmp_path / "prices.csv"
     path.write_text(with_columns(made(seed), seed))
     found = read_plain(path)
     assert found is not None
     assert isinstance(found[0].extras, DeferredColumns)
-    assert found[0].extra_names == ("vix", "cpi", "earnings", "rows", "gold")
+    names = "vix,cpi,earnings,rows,sector,holiday,gold"
+    assert ",".join(found[0].extra_names) == names
     same(found[0], reader.read(path)[0])
     assert pickle.loads(pickle.dumps(found[0])).extras[0].name == "vix"
 
@@ -119,7 +121,9 @@ def test_further_columns_of_numbers_are_read_when_they_are_asked_for(
         ("Time", "930"),
         ("Year", "2020"),
         ("VIX", "1"),
-        ("note", "a"),
+        ("note", "a b"),
+        ("note", "a;b"),
+        ("Currency", "USD"),
         ("x", '"1"'),
     ],
 )

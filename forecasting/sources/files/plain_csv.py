@@ -2,8 +2,8 @@
 their import.
 
 What is plain leaves nothing to be found out: commas, the usual English header, days of one form in
-order, prices within their ranges, none missing; behind the prices further columns of numbers may
-stand, which are read when they are first asked for. Every other file is read by
+order, prices within their ranges, none missing; behind the prices further columns of numbers and
+words may stand, which are read when they are first asked for. Every other file is read by
 :mod:`forecasting.sources.files.reader`, with the same result for those that are plain.
 """
 
@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 _MOST_BYTES, _FEWEST_BARS = 2 << 20, 30
 _GZIP = b"\x1f\x8b"
 _LONGEST_HEAD = 1 << 16
-#: Signs of numbers and what stands between them, to be taken away.
-_NUMBER_SIGNS = str.maketrans("", "", "0123456789.,-")
+#: Signs of numbers and of words, and what stands between them, to be taken away.
+_SIGNS = str.maketrans("", "", f"0123456789.,-_{ascii_letters}")
 #: Names of the columns beside the dates, in lower case and in any order.
 _PRICES = ("open", "high", "low", "close")
 _HEADERS = frozenset(
@@ -146,9 +147,10 @@ def _roles_of(names: Sequence[str]) -> tuple[str, ...]:
     further = names[size:]
     if further:
         from forecasting.sources.files.labels import Label, date_part, read_label
+        from forecasting.sources.files.vocabulary import plain
 
         named = any(read_label((name,)) != Label() or date_part((name,)) for name in further)
-        if named or "" in further:
+        if named or "" in further or "currency" in map(plain, further):
             return ()
     return tuple(name.replace(" ", "_") for name in lower[1:size])
 
@@ -193,13 +195,13 @@ class _Beside:
 
         missing = frozenset(MISSING)
         picked = [self.rows[row] for row in sample_rows(len(self.rows))]
-        if "".join(picked).translate(_NUMBER_SIGNS):
+        if "".join(picked).translate(_SIGNS):
             return None
         listed = []
         for name, cells in zip(self.names, replace(self, rows=picked).cells(), strict=True):
             filled = list(cells)
-            if not missing.isdisjoint(cells):
-                filled = [cell for cell in cells if cell not in missing]
+            if not missing.isdisjoint(map(str.lower, cells)):
+                filled = [cell for cell in cells if cell.lower() not in missing]
             try:
                 if filled and not counts_rows(filled):
                     listed.append(name)
