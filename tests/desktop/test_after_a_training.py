@@ -26,7 +26,7 @@ from hands import (
     wait_until,
 )
 from program_states import TINY
-from PySide6.QtCore import QAbstractItemModel, QPoint
+from PySide6.QtCore import QAbstractItemModel, QPoint, QTimer
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QWidget
 from window_bench import price_file
 
@@ -122,6 +122,37 @@ def test_the_judgement_page_leads_to_its_days(bench: Workbench) -> None:
     wait_until(view.page.isVisible, "the first page is back")
     click(stepper._buttons["cancel"])
     wait_until(lambda: not stepper.isVisible(), "all past forecasts are shown")
+    assert_alive(bench)
+
+
+def choose_bars(bench: Workbench, index: int) -> None:
+    """Choose a distance of the bars in the menu above the chart."""
+    button = bench.header._interval
+    menu = button.menu()
+    # The menu has an event loop of its own until it closes.
+    QTimer.singleShot(500, lambda: click(menu, menu.actionGeometry(menu.actions()[index]).center()))
+    click(button)
+    wait_until(lambda: not menu.isVisible(), "the menu is closed")
+    settled(bench)
+
+
+def test_the_forecast_stays_where_bars_are_joined(bench: Workbench) -> None:
+    daily = bench.chart.forecasts.fan.fan
+    assert daily is not None
+    choose_bars(bench, 1)
+    wait_until(lambda: bench.chart.series.freq == "1W", "the bars are weeks")
+    weekly = bench.chart.forecasts.fan.fan
+    assert weekly is not None
+    assert weekly.horizon == daily.horizon
+    assert weekly.last - weekly.cutoff < daily.horizon
+    assert_sound(bench.window, "weekly-forecast")
+    press_keys("alt+Left")
+    wait_until(bench.layout.stepper.isVisible, "a past forecast is shown on weeks")
+    assert bench.chart.forecasts.origin.fan is not None
+    assert_sound(bench.window, "weekly-replay")
+    click(bench.layout.stepper._buttons["cancel"])
+    choose_bars(bench, 0)
+    wait_until(lambda: bench.chart.series is bench.session.series, "the bars are as loaded")
     assert_alive(bench)
 
 
