@@ -874,3 +874,61 @@ def test_several_answers_in_one_document(tmp_path: Path) -> None:
 def test_a_dollar_beside_other_currencies_is_one_of_a_panel(tmp_path: Path) -> None:
     panel = read(put(tmp_path, rows(DAYS, "{d:%Y-%m-%d},{c},{o}", "Date,USD,GBP")))
     assert [series.symbol for series in panel] == ["USD", "GBP"]
+
+
+@pytest.mark.parametrize(
+    ("head", "names", "dates"),
+    [
+        ("Country Name,Country Code", ["Germany,DEU", "France,FRA"], range(1960, 2020)),
+        ("Name,Code", ["Germany,DEU", "France,FRA"], [f"{y} [YR{y}]" for y in range(1960, 2020)]),
+        ("Province,Country", [",Germany", "Paris,France"], [f"1/{d}/20" for d in range(1, 32)]),
+        (
+            "Country",
+            ["Germany", "France"],
+            [f"{y}-Q{q}" for y in range(2000, 2015) for q in (1, 2, 3, 4)],
+        ),
+    ],
+)
+def test_dates_in_the_header_are_turned(
+    tmp_path: Path, head: str, names: list[str], dates: Any
+) -> None:
+    days = [str(day) for day in dates]
+    lines = ["Source,World,,", "", f"{head},{','.join(days)},Source"] + [
+        f"{name},{','.join(str(100 + step * at) for at in range(len(days)))},World"
+        for step, name in enumerate(names, 1)
+    ]
+    first, second = read(put(tmp_path, "\n".join([*lines, "", "Note: revised."])))
+    assert [first.symbol, second.symbol[-6:]] == ["Germany", "France"]
+    assert first.ds[0] == np.datetime64(f"{days[0][:4]}-01-01" if len(days) > 31 else "2020-01-01")
+    assert list(second.y[-2:]) == [100 + 2 * (len(days) - 2), 100 + 2 * (len(days) - 1)]
+    assert codes(first)["dates_in_columns"] == "info"
+
+
+def test_letters_of_eurostat_behind_values_are_no_scale(tmp_path: Path) -> None:
+    months = [f"{year}-{month:02d}" for year in range(2010, 2020) for month in range(1, 13)]
+    cells = [": c", *(f"{100 + at} b" for at in range(1, len(months)))]
+    lines = ["freq,unit,geo\\TIME_PERIOD\t" + "\t".join(months)] + [
+        f"M,I15,{geo}\t" + "\t".join(cells) for geo in ("DE", "FR")
+    ]
+    first, second = read(put(tmp_path, "\n".join(lines)))
+    assert [first.symbol, second.symbol] == ["DE", "FR"]
+    assert (first.y[0], first.y[-1], len(first)) == (101, 219, 119)
+
+
+def test_columns_named_like_years_beside_dates_are_a_panel(tmp_path: Path) -> None:
+    lines = ["Date," + ",".join(map(str, range(2000, 2006)))] + [
+        f"{bar.ds:%Y-%m-%d}," + ",".join(f"{bar.close + 10 * at:.2f}" for at in range(6))
+        for bar in DAYS
+    ]
+    first = read(put(tmp_path, "\n".join(lines)))[0]
+    assert len(first) == len(DAYS)
+    assert "dates_in_columns" not in codes(first)
+
+
+def test_last_columns_that_are_mostly_empty_cost_no_rows(tmp_path: Path) -> None:
+    lines = [
+        f"{bar.ds:%Y-%m-%d},{bar.close},{'p' if at == 50 else ''}," for at, bar in enumerate(DAYS)
+    ]
+    series = one(tmp_path, "\n".join(["Date,Value,Flag,Note", *lines]))
+    assert len(series) == len(DAYS)
+    assert "uneven_rows" not in codes(series)

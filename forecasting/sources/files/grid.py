@@ -206,6 +206,43 @@ def header_lines(text: str) -> tuple[int, ...] | None:
     return tuple(range(first - 1, last))
 
 
+#: Years, months and quarters as names of columns, and how many dates make a header of dates.
+_PERIOD = re.compile(r"(?:1[89]|20|21)\d\d(?:-?(?:Q[1-4]|M?(?:0[1-9]|1[0-2])))?(?:\s*\[\w+\])?")
+_LEAST_PERIODS, _MOST_KEYS, _MOST_BEHIND = 5, 12, 3
+
+
+def dated_cells(header: Sequence[str]) -> tuple[int, int]:
+    """Return the first of the cells of a header that are dates, in order, and the one after the
+    last; (0, 0) where there are no such dates behind the names of a few other columns.
+    """
+    cells = [cell.strip() for cell in _trimmed(header)]
+    dated = [bool(_PERIOD.fullmatch(cell)) or cell_kind(cell) == "D" for cell in cells]
+    if sum(dated) < _LEAST_PERIODS:
+        return 0, 0
+    first, last = dated.index(True), len(cells) - dated[::-1].index(True)
+    dates = cells[first:last]
+    few = 0 < first <= _MOST_KEYS and len(cells) - last <= _MOST_BEHIND
+    if not few or not all(cells[1:first]) or not all(dated[first:last]):
+        return 0, 0
+    ordered = dates in (sorted(dates), sorted(dates, reverse=True))
+    if len(set(dates)) < len(dates) or not (ordered or not all(map(_PERIOD.fullmatch, dates))):
+        return 0, 0
+    return first, last
+
+
+def _under_dates(rows: Sequence[Sequence[str]], kinds: Sequence[Sequence[str]]) -> int:
+    """Return which row is a header of dates over rows of numbers that are no dates; -1 if none."""
+    for index, row in enumerate(rows[:_LEAST_ROWS]):
+        first, last = dated_cells(row)
+        below = [cells for cells in kinds[index + 1 :] if len(cells) > first]
+        if first and below:
+            keyed = sum("D" in cells[:first] for cells in below)
+            texts = [cells[first:last].count("T") / max(1, len(cells) - first) for cells in below]
+            valued = sum(share < 0.5 for share in texts)
+            return index if keyed == 0 and valued >= 0.5 * len(below) else -1
+    return -1
+
+
 #: Rows that are looked at to find the header at least, and cells about which that many rows do.
 _LEAST_ROWS, _MOST_CELLS = 60, 2400
 
@@ -231,6 +268,9 @@ def find_frame(rows: Sequence[Sequence[str]], form: str = "", header: str = "") 
     widest = max((len(row) for row in rows[:_LEAST_ROWS]), default=1)
     rows = rows[: max(_LEAST_ROWS, _MOST_CELLS // max(widest, 1))]
     kinds = [[cell_kind(cell, form) for cell in row[:64]] for row in rows]
+    dated = _under_dates(rows, kinds) if known is None else -1
+    if 0 <= dated < len(rows) - 1:
+        return Frame((dated,), dated + 1, len(_trimmed(rows[dated])))
     below = known[-1] if known else -1
     column = _date_column(kinds[below + 1 :])
     data = [index for index, row in enumerate(kinds) if index > below and _is_data(row, column)]
@@ -250,7 +290,8 @@ def find_frame(rows: Sequence[Sequence[str]], form: str = "", header: str = "") 
         first -= 1
     header_rows = _header_above(rows, kinds, first) if known is None else known
     widest = max((len(_trimmed(rows[index])) for index in header_rows), default=0)
-    return Frame(header_rows, first, max(width, widest if widest <= width + 1 else 0, 1))
+    as_wide = sum(len(rows[index]) >= widest for index in data) >= 0.9 * len(data)
+    return Frame(header_rows, first, max(width, widest if widest <= width + 1 or as_wide else 0, 1))
 
 
 def _date_column(kinds: Sequence[Sequence[str]]) -> int:

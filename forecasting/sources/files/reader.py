@@ -23,9 +23,10 @@ from forecasting.sources.files.container import Opened, inspect_file, whole_file
 from forecasting.sources.files.convert import Converted, convert
 from forecasting.sources.files.extras import extras_at, extras_of
 from forecasting.sources.files.fast_csv import SMALL, read_swiftly, sample_grid
-from forecasting.sources.files.grid import Grid, sample_rows
+from forecasting.sources.files.grid import Grid, dated_cells, sample_rows
 from forecasting.sources.files.json_tables import read_json
 from forecasting.sources.files.months import by_month
+from forecasting.sources.files.periods import by_date
 from forecasting.sources.files.report import Reading
 from forecasting.sources.files.rows import name_after
 from forecasting.sources.files.sqlite_tables import (
@@ -450,6 +451,8 @@ def _understand_swiftly(
     opened: Opened, options: ReadOptions, dialect: Dialect, sample: Grid
 ) -> _Understood | None:
     """Try the short cut for large files; None where the careful way is needed."""
+    if sample.header and any(dated_cells(sample.header[0])):
+        return None
     try:
         roles = assign_roles(sample, options)
     except SourceError:
@@ -487,7 +490,7 @@ def _read_cells(
     grid: Grid, options: ReadOptions, delimiter: str = "", assign: Assign = assign_roles
 ) -> tuple[Grid, Roles, Converted]:
     """Find roles from the first rows and some of the others, then read all rows."""
-    grid = by_month(grid)
+    grid = by_date(by_month(grid))
     sample = grid.taken(sample_rows(grid.rows))
     roles = assign(sample, options)
     return grid, roles, convert(grid, roles, options, sample, delimiter)
