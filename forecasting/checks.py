@@ -202,6 +202,22 @@ def ended(panel: Panel) -> dict[str, str]:
     return found
 
 
+def not_judged(panel: Panel, symbols: Collection[str]) -> dict[str, str]:
+    """Tell which series of a panel are not among the symbols that were judged.
+
+    Returns
+    -------
+    dict of str to str
+        A sentence for each such series, by symbol.
+    """
+    return {
+        series.symbol: f"{series.symbol} has no bars to judge in the test part, it ends on "
+        f"{series.ds[-1].astype('datetime64[D]')}: it is learned from, but not judged."
+        for series in panel
+        if series.symbol not in symbols
+    }
+
+
 def living(panel: Panel) -> Panel:
     """Return the panel without the series that ended before the others."""
     gone = ended(panel)

@@ -639,7 +639,7 @@ class RunFinished(Event):
 @dataclass(frozen=True)
 class BacktestFinished(Event):
     """A walk-forward test is done (``stopped`` if cut short: the folds so far); ``left_out``
-    tells which series are too short.
+    tells which series are too short, or have no bars in the test part.
     """
 
     config: RunConfig

@@ -199,6 +199,19 @@ def test_a_series_that_ended_is_told_and_not_forecast(
     assert [item["symbol"] for item in document["left_out"]] == ["GONE"]
 
 
+def test_a_backtest_names_the_series_that_ended_before_its_test_part(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, daily("GONE", 100), daily("HERE"))
+    flags = ["--no-keep-run", "--step-size", "8", "--baselines", "drift", "--json"]
+    assert main(["backtest", str(path), *FLAGS[:-2], *flags]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert list(document["series_scores"]) == ["HERE"]
+    (told,) = document["left_out"]
+    assert told["symbol"] == "GONE"
+    assert "learned from, but not judged" in told["message"]
+
+
 def test_holidays_and_late_publications_are_no_end() -> None:
     assert not ended(Panel((daily("A"), daily("B", 152))))
     assert ended(Panel((daily("A"), daily("B", 140))))

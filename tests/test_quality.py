@@ -444,3 +444,14 @@ def test_a_split_is_found_in_calm_and_wild_prices_of_any_size(
         close[at:] *= ratio
         series = PriceSeries("X", weekdays(500), ("close",), close[:, None], "1D")
         assert one(series, "split_like").dates == (str(series.ds[at])[:10],)
+
+
+def test_returns_are_told_from_prices_and_yields() -> None:
+    moves = np.random.default_rng(0).normal(0, 0.01, 300)
+    for values, code in (
+        (moves, {"returns"}),
+        (100 * moves, {"returns"}),
+        (np.cumsum(moves), set()),
+    ):
+        series = PriceSeries("X", weekdays(300), ("close",), values[:, None], "1D")
+        assert {item.code for item in quality_report(series)} & {"returns"} == code

@@ -136,7 +136,7 @@ def _show(
         found = documents.backtest(finished, plan, loaded.refused, chosen.by_step)
         panel = {
             "findings": documents.findings_of_all(loaded.panel),
-            "left_out": documents.left_out(loaded.left_out),
+            "left_out": documents.left_out({**loaded.left_out, **finished.left_out}),
         }
         rules = {"rules": rules_document(earned)} if earned else {}
         show(documents.to_json(found | panel | rules))
@@ -150,7 +150,7 @@ def _show(
     if chosen.by_step:
         steps = {name: profile(item) for name, item in finished.outcomes.items()}
     show_judgement(finished.scores, finished.verdict, steps, levels)
-    show_left_out(loaded.left_out)
+    show_left_out({**loaded.left_out, **finished.left_out})
     if earned:
         show_rules(earned)
 

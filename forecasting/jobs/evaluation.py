@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forecasting.checks import check_distances, check_sizes, drop_short_series
+from forecasting.checks import check_distances, check_sizes, drop_short_series, not_judged
 from forecasting.config import QUANTILES, BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError
 from forecasting.events import AuditFinished, BacktestFinished, Event, Notice, Progress, RunInfo
 from forecasting.jobs.engine import run_versions
 from forecasting.jobs.job import Job, never
-from forecasting.jobs.preparing import prepared
+from forecasting.jobs.preparing import prepared, told
 from forecasting.memory import check_memory, check_room
 from forecasting.series import Outcomes, Panel
 
@@ -192,9 +192,10 @@ def _backtested(
         tries=tries,
         start=start_words(_target(panel, config, outcomes[model]), last.base),
     )
-    yield BacktestFinished(
-        config, outcomes, {name: score(o) for name, o in outcomes.items()}, verdict, info, short
-    )
+    unjudged = {} if stopped == "user" else not_judged(panel, {*outcomes[model].symbol.tolist()})
+    yield from told(unjudged, "")
+    scores = {name: score(item) for name, item in outcomes.items()}
+    yield BacktestFinished(config, outcomes, scores, verdict, info, {**short, **unjudged})
 
 
 def start_words(target: str, base: str = "usual") -> str:

@@ -191,7 +191,9 @@ def _train(
     yield from (Notice(caution, "Raise the lookback, or lower it.") for caution in cautions(config))
     split, names = split_panel(panel, config.task), chosen_baselines(panel, config.task.baselines)
     yield from map(Notice, introduce(names, config.task.horizon))
-    gone = yield from told_ended(panel, "It is learned from and judged with the others.")
+    gone = yield from told_ended(
+        panel, "It is learned from, and judged where it has bars in the test part."
+    )
     made: list[SplitMade] = []
     training = fit(
         panel,

@@ -32,6 +32,8 @@ _TAIL, _LAST_FACTOR = 10, 5.0
 #: Usual changes of a series that goes below zero from which one is a jump; most of them, as a
 #: number and as a share of the bars, that are told: more are its way.
 _JUMP, _FEW_JUMPS, _JUMP_SHARE = 25.0, 2, 0.005
+#: Share of the bars at which returns change sign at least.
+_SIGN_CHANGES = 0.3
 #: Usual deviations from which a log return, and the change itself, are far outside; those that a
 #: level is above zero for that.
 _LARGE, _ABOVE_ZERO = 8.0, 12.0
@@ -141,6 +143,7 @@ def examine(bars: Bars) -> tuple[Finding, ...]:
         _short,
         _zero_padding,
         _nonpositive,
+        _returns_like,
         _high_below_low,
         _stale,
         _constant_tail,
@@ -236,6 +239,30 @@ def _nonpositive(bars: Bars) -> Finding | None:
         "warning" if bars.has_range else "info",
         dates=shown(bars.ds[bad]),
     )
+
+
+def _returns_like(bars: Bars) -> Finding | None:
+    """Find values that change sign as often as returns do: each is nearly independent of the one
+    before, as no price or yield is.
+    """
+    size = bars.close.size
+    if bars.has_range or size < SHORT or bars.close.min() >= 0:
+        return None
+    signs = np.sign(bars.close)
+    changes = np.count_nonzero(signs[1:] * signs[:-1] < 0)
+    if changes < _SIGN_CHANGES * np.count_nonzero(signs):
+        return None
+    middle = bars.close - np.median(bars.close)
+    usual = float(np.median(np.abs(middle)))
+    moved = float(np.median(np.abs(np.diff(bars.close))))
+    if not moved > usual:
+        return None
+    message = (
+        f"The values change sign {changes} times in {size} bars and hardly depend on the one "
+        "before, as returns do, not prices. To repeat the last value is no fair baseline for "
+        "them: if they are returns, load the prices that they were made of."
+    )
+    return Finding("returns", message, int(changes), "warning")
 
 
 def _high_below_low(bars: Bars) -> Finding | None:
