@@ -64,10 +64,13 @@ def rested(bench: Workbench) -> None:
 
 
 def hastened(bench: Workbench) -> bool:
-    """Let what waits for a pause in the typing happen now; False where nothing does."""
+    """Let what waits for a pause in the typing, or for the chart, happen now; False where nothing
+    does.
+    """
     timers = [
         timer
-        for timer in bench.window.findChildren(QTimer)
+        for owner in (bench.window, bench.session)
+        for timer in owner.findChildren(QTimer)
         if timer.isSingleShot() and timer.isActive()
     ]
     for timer in timers:
