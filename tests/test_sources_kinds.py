@@ -932,3 +932,32 @@ def test_last_columns_that_are_mostly_empty_cost_no_rows(tmp_path: Path) -> None
     series = one(tmp_path, "\n".join(["Date,Value,Flag,Note", *lines]))
     assert len(series) == len(DAYS)
     assert "uneven_rows" not in codes(series)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{d:%d.%m.%Y %H:%M} - {e:%d.%m.%Y %H:%M},{c}",
+        "{d:%Y/%m/%d %H:%M:%S} - {e:%Y/%m/%d %H:%M:%S},{c}",
+        "{d:%Y-%m-%d %H:%M} - {e:%H:%M},{c}",
+        "{d:%Y%m%dT%H%M%SZ},{c}",
+        "{d:%Y%m%dT%H%M%S+00:00},{c}",
+    ],
+)
+def test_periods_are_dated_by_their_beginning_and_short_stamps_may_name_a_zone(
+    tmp_path: Path, form: str
+) -> None:
+    lines = [form.format(d=b.ds, e=b.ds + timedelta(minutes=1), c=b.close) for b in MINUTES]
+    series = one(tmp_path, "\n".join(["Time,Price", *lines]))
+    assert list(series.ds) == [np.datetime64(b.ds) for b in MINUTES]
+
+
+def test_weeks_as_pandas_writes_them_and_the_rule_of_a_markdown_table(tmp_path: Path) -> None:
+    starts = [datetime(2024, 1, 1) + timedelta(weeks=at) for at in range(120)]
+    lines = [
+        f"| {d:%Y-%m-%d}/{d + timedelta(6):%Y-%m-%d} | {at + 50.25} |"
+        for at, d in enumerate(starts)
+    ]
+    series = one(tmp_path, "\n".join(["| Date | Close |", "|:---|---:|", *lines]))
+    assert (series.ds[0], series.freq) == (np.datetime64("2024-01-01"), "1W")
+    assert "columns_by_content" not in codes(series)

@@ -26,6 +26,9 @@ _NAT = np.datetime64("NaT", "us")
 _CLOCK = r"(?P<h>\d{1,2}):(?P<n>\d{2})(?::(?P<s>\d{2})(?:[.,:](?P<f>\d{1,9}))?)?\s*(?P<p>[AaPp]\.?\s?[Mm]\.?)?"
 _ZONE = r"(?P<z>[Zz]|(?:UTC|GMT)?\s?[+-]\d{1,2}(?::?\d{2})?|[A-Z]{3,4}|[A-Z][A-Za-z]+/[A-Za-z_/]+)?(?:\s[A-Z]{3,4})?"
 _TAIL = rf"(?:(?:[T ,]|\s-\s)+{_CLOCK})?\s*{_ZONE}$"
+#: A period from one date or time of day to another, which is dated by its beginning.
+_DAY, _TIME = r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}", r"\d{1,2}:\d{2}(?::\d{2})?"
+_PERIODS = rf"^(?:({_DAY} {_TIME})(?: - |/)(?:{_DAY} )?{_TIME}|({_DAY})(?: - |/){_DAY})$"
 _WEEKDAY = r"^(?:\p{L}{2,}\.?,?\s+)?"
 _MONTH = r"(?P<b>\p{L}[\p{L}\p{M}]+)"
 
@@ -216,6 +219,8 @@ def _cleaned(text: Any) -> Any:
     if pc.any(pc.match_substring_regex(text, r"[()\t']|\s\s")).as_py():
         text = pc.replace_substring_regex(text, r"\s*\([^)]*\)\s*$|^'", "")
         text = pc.replace_substring_regex(text, r"\s+", " ")
+    if pc.any(pc.match_substring_regex(text, _PERIODS)).as_py():
+        text = pc.replace_substring_regex(text, _PERIODS, r"\1\2")
     return text
 
 

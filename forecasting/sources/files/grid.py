@@ -30,8 +30,8 @@ _DATE_DIGITS = re.compile(
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _DATE_SIGNS = re.compile(r"[\w\s\-/.,:'()+º]{5,60}")
 _DATE_SERIAL = re.compile(
-    r"(?:1[5-9]|20|21)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[ T-]*\d{4,9}|[ "
-    r"T-]+\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?)?"
+    r"(?:1[5-9]|20|21)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:(?:[ T-]*\d{4,9}|[ "
+    r"T-]+\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?)(?:Z|[+-]\d\d:?\d\d)?)?"
     r"|[12]\d{9}(?:\d{3}){0,3}(?:\.\d*)?"
 )
 _DATE_MONTH = re.compile(
@@ -41,6 +41,8 @@ _DATE_PERIOD = re.compile(
     r"(?i)(?:1\d|2[01])\d\d\s?[-/.:_]?\s?(?:(?:q|t|k|quarter\s?|qtr\s?)[1-4]|m(?:0?[1-9]|1[0-2])|w[0-5]?\d(?:-?[1-7])?)"
     r"|(?:(?:q|t|quarter\s?|qtr\s?)[1-4]|[1-4](?:st|nd|rd|th|\.)?\s?(?:q|t|quarter|qtr|trim|kw?artal)\.?)[-/.:_,'\s]*(?:\d{4}|\d{2})"
 )
+#: Blanks, and signs of the line under the names of a table that is written as text.
+_RULE = " \t-:=+"
 _PLAIN = re.compile(r"-?\d+(?:\.\d+)?")
 _NUMBER = re.compile(
     r"[^\w\s]{0,3}\s?(?:[A-Za-z]{1,4}\$?\s)?\(?[-+−]?\s?\d[\d.,'’_\s]*(?:[eE][-+]?\d+)?\)?\s?(?:%|[^\W\d_]{1,4}\.?|\W)?"
@@ -338,7 +340,7 @@ def _header_above(
     """Return the rows that name the columns: the nearest above the data, and its fellows where
     names take several.
     """
-    filled = [index for index in range(first) if any(cell.strip() for cell in rows[index])]
+    filled = [index for index in range(first) if any(cell.strip(_RULE) for cell in rows[index])]
     if not filled or first - filled[-1] > 3:
         return ()
     nearest = filled[-1]
