@@ -374,7 +374,8 @@ def test_a_network_knows_what_it_was_trained_on(network: Path) -> None:
     ("name", "said"),
     [
         ("x" * 260 + ".csv", "bytes"),
-        ("panel.csv", "one of the sources"),
+        ("panel.csv", "is read: writing it would destroy"),
+        ("inputs.csv", "is read: writing it would destroy"),
         ("x.txt", "no format"),
         ("none/x.csv", "does not exist"),
     ],
@@ -383,7 +384,11 @@ def test_a_file_that_cannot_be_written_is_refused_before_training(
     name: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write(tmp_path, daily())
-    assert main(["forecast", str(path), *FLAGS, "--export", str(tmp_path / name)]) == 2
+    inputs = tmp_path / "inputs.csv"
+    inputs.write_text(path.read_text())
+    words = ["--inputs", str(inputs), "--export", str(tmp_path / name)]
+    assert main(["forecast", str(path), *FLAGS, *words]) == 2
+    assert inputs.read_text() == path.read_text()
     assert said in capsys.readouterr().err
     assert "date" in path.read_text(), "the prices are still there"
 
@@ -398,6 +403,8 @@ def test_names_that_become_too_long_with_a_symbol_are_refused(
     words = ["--export", str(tmp_path / "a.csv"), "--export", str(tmp_path / "a.csv")]
     assert main(["forecast", str(path), *FLAGS, *words]) == 2
     assert "named twice" in capsys.readouterr().err
+    assert main(["inspect", str(tmp_path / ("x" * 300 + ".csv"))]) == 2
+    assert "Choose a shorter name." in capsys.readouterr().err
 
 
 def test_a_plot_that_a_saved_network_does_not_have_is_refused(

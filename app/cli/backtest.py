@@ -12,7 +12,7 @@ import typer
 
 from app.cli.arguments import AsJson, BySteps, KeepRun, SourceArguments
 from app.cli.exporting import check_suffixes, check_targets, each_attempted
-from app.cli.flags import HEADINGS, backtest_plan, flagged, quantile_levels, run_config
+from app.cli.flags import HEADINGS, backtest_plan, flagged, input_files, quantile_levels, run_config
 from app.cli.loading import Loaded, prepared
 from app.cli.outcomes import WRITERS, write_outcomes
 from app.cli.progress import Stopper, finish
@@ -95,7 +95,7 @@ def backtest(source: SourceArguments, chosen: BacktestArguments, **settings: Any
     trading = rule_options(chosen.rules, tables, settings, experiment)
     check_suffixes(targets, {**WRITERS, ".html": None})
     check_suffixes(tables, WRITERS, "--rules-export")
-    check_targets([*targets, *tables], source.sources)
+    check_targets([*targets, *tables], [*source.sources, *input_files(settings)])
     experiment, loaded = prepared(source, settings, experiment)
     with Stopper().listening() as stopper:
         job = jobs.backtest(

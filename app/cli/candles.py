@@ -12,7 +12,7 @@ import typer
 
 from app.cli.arguments import AsJson, KeepRun, SourceArguments
 from app.cli.exporting import check_suffixes, check_targets, each_attempted
-from app.cli.flags import flagged
+from app.cli.flags import flagged, input_files
 from app.cli.outcomes import WRITERS, write_tables
 from app.cli.path_origin import PathOrigin, followed, loaded_for, path_plan
 from app.cli.progress import Stopper
@@ -56,7 +56,7 @@ def candles(
 
     origin.check(source.config, settings)
     check_suffixes(export or [], WRITERS)
-    check_targets(export or [], source.sources)
+    check_targets(export or [], [*source.sources, *input_files(settings)])
     experiment, loaded = loaded_for(origin, source, settings)
     with Stopper().listening() as stopper:
         plan = path_plan(origin, loaded.panel, experiment)

@@ -15,7 +15,7 @@ from app.cli.exporting import (
     options_from,
 )
 from app.cli.exporting import export as export_to
-from app.cli.flags import flagged
+from app.cli.flags import flagged, input_files
 from app.cli.journal import keep
 from app.cli.loading import Loaded, prepared
 from app.cli.progress import Stopper, finish
@@ -52,7 +52,7 @@ def combine(
 
     targets = export or []
     pictures = options_from(settings, targets)
-    check_targets(targets, source.sources)
+    check_targets(targets, [*source.sources, *input_files(settings)])
     experiment, loaded = prepared(source, settings)
     check_names(targets, living(loaded.panel), pictures)
     names = [name.strip() for name in models.split(",") if name.strip()]

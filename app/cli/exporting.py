@@ -237,7 +237,8 @@ def check_folders(targets: Sequence[Path]) -> None:
 
 
 def check_targets(targets: Sequence[Path], sources: Sequence[str]) -> None:
-    """Refuse targets that cannot be written, that are named twice, or that are one of the sources.
+    """Refuse targets that cannot be written, that are named twice, or that are among the files that
+    are read.
 
     Raises
     ------
@@ -250,7 +251,7 @@ def check_targets(targets: Sequence[Path], sources: Sequence[str]) -> None:
         whole = path.resolve()
         if whole in read:
             raise ExportError(
-                f"{path} is one of the sources: writing it would destroy the prices.",
+                f"{path} is read: writing it would destroy what it holds.",
                 "Choose another name.",
             )
         if whole in taken:

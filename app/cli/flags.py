@@ -200,6 +200,11 @@ def joined_sources(values: Sequence[str]) -> str:
     )
 
 
+def input_files(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the files, tickers and samples that ``--inputs`` names."""
+    return parse_sources(joined_sources(settings.get("exog_sources") or []))
+
+
 def run_config(path: Path | None, settings: Mapping[str, Any]) -> RunConfig:
     """Return the experiment that a file and the flags describe; flags override the file.
 

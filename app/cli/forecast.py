@@ -31,7 +31,7 @@ from app.cli.exporting import (
     options_from,
     save_network,
 )
-from app.cli.flags import flagged, given, run_config
+from app.cli.flags import flagged, given, input_files, run_config
 from app.cli.forecast_output import Details, show_made
 from app.cli.journal import keep, settings_of
 from app.cli.loading import Loaded, accept, load, prepared
@@ -121,7 +121,8 @@ def forecast(source: SourceArguments, chosen: ForecastArguments, **settings: Any
     walk.
     """
     pictures = options_from(settings, chosen.targets)
-    check_targets(chosen.written, source.sources)
+    model = [str(chosen.model_file)] if chosen.model_file else []
+    check_targets(chosen.written, [*source.sources, *input_files(settings), *model])
     if chosen.model_file is None:
         return _train(source, chosen, pictures, settings)
     _forecast_saved(source, chosen, chosen.model_file, pictures, settings)

@@ -13,7 +13,7 @@ import numpy as np
 import typer
 
 from app.cli.arguments import BaseRate, SourceArguments
-from app.cli.flags import flagged
+from app.cli.flags import flagged, input_files
 from app.cli.odds_output import show_odds, show_portfolio, write_report
 from app.cli.path_origin import PathOrigin, PathOutput, followed, loaded_for, path_plan
 from app.cli.progress import Stopper
@@ -66,7 +66,7 @@ def odds(
     origin.check(source.config, settings)
     _check_by(by, settings)
     levels = [_read_level(text) for text in level]
-    output.check(source.sources)
+    output.check([*source.sources, *input_files(settings)])
     experiment, loaded = loaded_for(origin, source, settings)
     if by:
         experiment = experiment.changed(
@@ -157,7 +157,7 @@ def portfolio(
         raise ConfigError(
             "--weights does not go with --holdings: both say what is held.", "Leave one out."
         )
-    output.check(source.sources)
+    output.check([*source.sources, *input_files(settings)])
     experiment, loaded = loaded_for(origin, source, settings)
     held = chosen.held(loaded.panel)
     with Stopper().listening() as stopper:

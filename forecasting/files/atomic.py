@@ -124,6 +124,8 @@ def next_step(error: OSError) -> str:
         return (
             "The folder is not there: connect its drive or network again, or choose another folder."
         )
+    if error.errno == errno.ENAMETOOLONG:
+        return "Choose a shorter name."
     return "Choose another folder or free some space."
 
 
