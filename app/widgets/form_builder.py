@@ -78,6 +78,10 @@ class WholeBox(QSpinBox):
     thousands.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        indent(self)
+
     def valueFromText(self, text: str) -> int:
         """Read what was typed; what is no whole number leaves the value as it is."""
         if self.specialValueText() and text == self.specialValueText():
@@ -104,6 +108,10 @@ class WholeBox(QSpinBox):
 
 class DecimalBox(QDoubleSpinBox):
     """A number, typed with a decimal point or a decimal comma."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        indent(self)
 
     def valueFromText(self, text: str) -> float:
         """Read what was typed, also as 1e-3; what is no number leaves the value as it is."""
@@ -141,7 +149,6 @@ class IntBox(WholeBox):
         self._name_unit()
         self.valueChanged.connect(self._follow)
         self.editingFinished.connect(self._name_unit)
-        indent(self)
 
     def setValue(self, value: int) -> None:
         """Show a value and its unit."""
@@ -172,7 +179,6 @@ class FloatBox(DecimalBox):
         self.setRange(limits.low, limits.high)
         self.setSuffix(f" {_tr(limits.unit)}" if limits.unit else "")
         self.setSpecialValueText(limits.words.get(str(float(limits.low)), ""))
-        indent(self)
 
     def textFromValue(self, value: float) -> str:
         """Write up to six significant digits."""

@@ -61,6 +61,7 @@ class DatesController(FeatureController):
         dialog = QInputDialog(self._window)
         dialog.setWindowTitle(self.tr("Mark {date}").format(date=f"{date:%Y-%m-%d}"))
         dialog.setLabelText(self.tr("What happened, or will happen"))
+        dialog.setMinimumWidth(360)
         series = chart.series
         symbol = series.symbol if series is not None else ""
         dialog.textValueSelected.connect(

@@ -518,7 +518,6 @@ class ResidualTab(_PlotTab):
         self._set(self.chart, self.table)
         self.step = WholeBox()
         self.step.setMinimum(1)
-        self.step.lineEdit().setTextMargins(7, 0, 0, 0)
         self.step.setAccessibleName(self.tr("Step"))
         self.step.setToolTip(self.tr("How many bars ahead"))
         self.step.valueChanged.connect(self._show)

@@ -424,7 +424,7 @@ class ImportDialog(QDialog):
         super().accept()
 
     def _lay_out(self) -> None:
-        name, folder = QLabel(Path(self.path).name), QLabel(str(Path(self.path).parent))
+        name, folder = QLabel(Path(self.path).name), QLabel(str(Path(self.path).resolve().parent))
         name.setProperty("role", "title")
         for label in (folder, self._hint):
             label.setProperty("role", "muted")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
-from app.widgets.form_builder import DecimalBox, indent
+from app.widgets.form_builder import DecimalBox
 from forecasting.errors import ConfigError
 from forecasting.indicators import Indicator
 
@@ -46,7 +46,6 @@ class IndicatorForm(QDialog):
         self.fields: list[DecimalBox] = []
         for parameter, value in zip(indicator.spec.parameters, indicator.values, strict=True):
             field = DecimalBox()
-            indent(field)
             field.setDecimals(parameter.decimals)
             field.setRange(parameter.low, parameter.high)
             field.setSingleStep(10.0**-parameter.decimals)

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
-    QDoubleSpinBox,
     QGridLayout,
     QHeaderView,
     QLabel,
@@ -22,7 +21,6 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QPushButton,
     QScrollArea,
-    QSpinBox,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -32,7 +30,7 @@ from PySide6.QtWidgets import (
 from app.accessibility import complete, literal, take_literally
 from app.background import Failure
 from app.theme import Theme
-from app.widgets.form_builder import indent
+from app.widgets.form_builder import DecimalBox, WholeBox
 from app.widgets.quality_list import QualityList
 from forecasting.events import Progress
 from forecasting.imported_forecasts.options import AS_FOUND, ForecastOptions
@@ -252,7 +250,7 @@ class JudgeDialog(QDialog):
         self._bar.hide()
         self.cutoff, self.name = QLineEdit(), QLineEdit()
         self.baselines = QLineEdit("auto")
-        self.horizon, self.step, self.level = QSpinBox(), QSpinBox(), QDoubleSpinBox()
+        self.horizon, self.step, self.level = WholeBox(), WholeBox(), DecimalBox()
         self.truth, self.date_format = QComboBox(), QLineEdit()
         self.prices_all = QCheckBox(_tr("&All values are prices, however far from the others"))
         self._lay_out()
@@ -417,7 +415,6 @@ class JudgeDialog(QDialog):
         for line in (self.cutoff, self.name, self.date_format):
             line.editingFinished.connect(self._rest_start)
         for spin in (self.horizon, self.step, self.level):
-            indent(spin)
             spin.valueChanged.connect(self._rest_start)
         return self._grid(
             (_tr("&Judged by"), self.truth, _tr("&Beside"), self.baselines),

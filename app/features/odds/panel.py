@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSpinBox,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -20,7 +19,7 @@ from PySide6.QtWidgets import (
 from app.charts.plot import Columns
 from app.theme import Theme
 from app.widgets.empty_state import EmptyState
-from app.widgets.form_builder import indent
+from app.widgets.form_builder import WholeBox
 from app.widgets.table_view import TableView
 
 #: Most bars that odds of a baseline reach.
@@ -67,8 +66,7 @@ class OddsPanel(QWidget):
         self.line_names.setAccessibleName(self.tr("Line"))
         self.line_names.setToolTip(self.tr("The line to rename or remove"))
         self.line_names.setMinimumContentsLength(8)
-        self.until = QSpinBox()
-        indent(self.until)
+        self.until = WholeBox()
         self.until.setRange(1, _MOST_BARS)
         self.until.setSuffix(self.tr(" bars"))
         self.until.setAccessibleName(self.tr("Bars ahead"))

@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QLabel,
     QPushButton,
-    QSpinBox,
     QStackedWidget,
     QTableWidget,
     QTableWidgetItem,
@@ -33,7 +32,7 @@ from app.charts.portfolio import (
     ValueHistogram,
 )
 from app.theme import Theme
-from app.widgets.form_builder import indent
+from app.widgets.form_builder import WholeBox
 from app.widgets.form_scroll import FormScroll
 from app.widgets.late import Late
 from app.widgets.table_view import TableView
@@ -71,8 +70,7 @@ class PortfolioPanel(QWidget):
         self.weights.setMinimumHeight(60)
         self.model = QComboBox()
         self.model.setAccessibleName(self.tr("Model"))
-        self.horizon = QSpinBox()
-        indent(self.horizon)
+        self.horizon = WholeBox()
         self.horizon.setRange(1, _MOST_BARS)
         self.horizon.setSuffix(self.tr(" bars"))
         self.horizon.setAccessibleName(self.tr("Horizon"))

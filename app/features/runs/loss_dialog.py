@@ -49,7 +49,7 @@ class LossDialog(QDialog):
         without = sum(not run.history for run in runs)
         texts = []
         if without:
-            texts.append(self.tr("{n} of the selected runs have no loss curve.").format(n=without))
+            texts.append(self.tr("Selected runs without a loss curve: {n}.").format(n=without))
         if len(runs) - without > MOST:
             texts.append(self.tr("The first {n} are drawn one by one.").format(n=MOST))
         if len({run.label.rpartition(" · ")[0] for run in runs}) > 1:
