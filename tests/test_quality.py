@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecasting.series import Dates, Finding, PriceSeries
-from forecasting.sources.quality import Bars, examine, lone_gaps, session_gaps
+from forecasting.sources.quality import Bars, examine, lone_gaps, missing_codes, session_gaps
 
 NAMES = ("open", "high", "low", "close", "volume")
 
@@ -455,3 +455,33 @@ def test_returns_are_told_from_prices_and_yields() -> None:
     ):
         series = PriceSeries("X", weekdays(300), ("close",), values[:, None], "1D")
         assert {item.code for item in quality_report(series)} & {"returns"} == code
+
+
+def test_a_step_to_another_level_is_no_split_and_near_the_end_an_error() -> None:
+    level = np.ones(500)
+    level[200:] = 1 / 2750
+    assert one(changed(prices(), "close", slice(None), level, factor=True), "jumps").count == 1
+    ended = changed(closes(prices()["close"]), "close", [497, 498, 499], 0.01)
+    finding = one(ended, "last_jump")
+    assert (finding.severity, finding.count) == ("error", 3)
+    recent = np.ones(500)
+    recent[:497] = 20.0
+    split = changed(closes(prices()["close"]), "close", slice(None), recent, factor=True)
+    assert not {"last_jump", "jumps"} & {item.code for item in quality_report(split)}
+
+
+@pytest.mark.parametrize(
+    ("code", "rows", "missing"),
+    [
+        (-9999, [5, 80, 199], True),
+        (-999.9, [7], True),
+        (99999, [7, 90], True),
+        (9999, [199], False),
+    ],
+)
+def test_a_number_of_nines_far_beyond_all_others_is_no_close(
+    code: float, rows: list[int], missing: bool
+) -> None:
+    close = prices(200)["close"].copy()
+    close[rows] = code
+    assert np.flatnonzero(missing_codes(close)).tolist() == (rows if missing else [])

@@ -29,6 +29,9 @@ _NEAR, _FAR_FROM_ZERO = 0.25, 15.0
 #: Bars at either end that repeat one value, from which they are told; factor of a last jump that no
 #: series makes.
 _TAIL, _LAST_FACTOR = 10, 5.0
+#: Largest share of the bars that a number may stand for as missing; last bars in which a jump that
+#: is no split is one at the end.
+_MOST_CODED, _LAST_BARS = 0.5, 5
 #: Usual changes of a series that goes below zero from which one is a jump; most of them, as a
 #: number and as a share of the bars, that are told: more are its way.
 _JUMP, _FEW_JUMPS, _JUMP_SHARE = 25.0, 2, 0.005
@@ -152,6 +155,7 @@ def examine(bars: Bars) -> tuple[Finding, ...]:
         _outliers,
         _last_jump,
         _jumps,
+        _level_steps,
         _mixed_frequency,
         _dst,
         _future,
@@ -433,6 +437,28 @@ def lone_gaps(close: Floats) -> npt.NDArray[np.bool_]:
     return missing
 
 
+def missing_codes(close: Floats) -> npt.NDArray[np.bool_]:
+    """Tell which closes are a number that stands for a missing value, shape [T]: one of nines, such
+    as -999.9 or 99999, 5 times as far from zero as all others. A positive one at the end may be a
+    price.
+
+    Parameters
+    ----------
+    close : ndarray, shape [T]
+        In order of time.
+    """
+    size = np.abs(close)
+    top = float(size.max(initial=0.0))
+    coded = size == top
+    digits = f"{top:.12g}".replace(".", "")
+    others = float(size.max(where=~coded, initial=0.0))
+    nines = len(digits) >= 2 and set(digits) == {"9"}
+    few = np.count_nonzero(coded) <= _MOST_CODED * close.size and close.size > _TAIL
+    if not (nines and few and others > 0 and top >= _LAST_FACTOR * others) or close[-1] == top:
+        return np.zeros(close.size, bool)
+    return np.asarray(coded, np.bool_)
+
+
 def _zero_padding(bars: Bars) -> Finding | None:
     """Find zeros before the first or after the last price."""
     close = bars.close
@@ -507,23 +533,55 @@ def _last_jump(bars: Bars) -> Finding | None:
     """Find a jump at the very end that nothing after it explains: a forecast begins at the wrong
     level.
     """
-    if (
-        bars.ratios.size < SHORT // 2
-        or bars.large.size == 0
-        or bars.large[-1] != bars.ratios.size - 1
-    ):
+    if bars.ratios.size < SHORT // 2 or bars.large.size == 0:
         return None
-    ratio = float(bars.ratios[-1])
+    index, back = int(bars.large[-1]), bars.ratios.size - int(bars.large[-1])
+    ratio = float(bars.ratios[index])
     factor = max(ratio, 1 / ratio)
-    if factor < _LAST_FACTOR:
+    lately = back == 1 or index in _large_steps(bars)[-1:]
+    if factor < _LAST_FACTOR or back > _LAST_BARS or not lately:
         return None
+    first = index + 1
+    what = "The last close is" if back == 1 else f"The last {back} closes begin with"
     message = (
-        f"The last close is {bars.close[-1]:.6g} after {bars.close[-2]:.6g}, a factor of "
-        f"{factor:.3g}: "
+        f"{what} {bars.close[first]:.6g} after {bars.close[index]:.6g}, a factor of {factor:.3g}: "
         "the forecast begins there. Leave the bar out if it is mistyped; adjust the bars "
         "before if it is a split."
     )
-    return Finding("last_jump", message, 1, "error", dates=shown(bars.ds[-1:]))
+    return Finding("last_jump", message, back, "error", dates=shown(bars.ds[first:]))
+
+
+def _large_steps(bars: Bars) -> npt.NDArray[np.int64]:
+    """Return the places of steps by a factor of 5 and more that neither come back nor are those of
+    a usual split, in order.
+    """
+    far = np.abs(bars.step(bars.large)) >= np.log(_LAST_FACTOR)
+    indices = np.asarray(bars.large[far], np.int64)
+    if not indices.size:
+        return indices
+    steps = bars.step(indices)
+    beside = np.minimum(
+        np.abs(steps + bars.step(indices - 1)), np.abs(steps + bars.step(indices + 1))
+    )
+    lone = [bar for spike in find_spikes(bars.close) for bar in (spike.first, spike.back)]
+    back = (beside < 0.25 * np.abs(steps)) | np.isin(indices + 1, lone)
+    return np.asarray(indices[~back & ~_near_ratio(steps, _DAY_MOVE)], np.int64)
+
+
+def _level_steps(bars: Bars) -> Finding | None:
+    """Find steps to another level that are no splits, such as a new unit or currency."""
+    if bars.ratios.size < SHORT // 2 or bars.large.size == 0:
+        return None
+    indices = _large_steps(bars)
+    if indices.size == 0:
+        return None
+    first = int(indices[0])
+    message = (
+        f"Steps by a factor of {_LAST_FACTOR:.0f} and more that are no usual split and do not come "
+        f"back: {indices.size}, such as from {bars.close[first]:.6g} to "
+        f"{bars.close[first + 1]:.6g}. The unit or the currency may change there."
+    )
+    return Finding("jumps", message, indices.size, "warning", dates=shown(bars.ds[indices + 1]))
 
 
 def _jumps(bars: Bars) -> Finding | None:

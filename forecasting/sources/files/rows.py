@@ -19,7 +19,7 @@ from forecasting.sources.files.autumn import unfolded
 from forecasting.sources.files.ends import without_zero_ends
 from forecasting.sources.files.ticks import join_ticks
 from forecasting.sources.options import ReadOptions
-from forecasting.sources.quality import Bars, examine, lone_gaps, shown
+from forecasting.sources.quality import Bars, examine, lone_gaps, missing_codes, shown
 
 if TYPE_CHECKING:
     from forecasting.sources.files.extras import Extras
@@ -320,6 +320,9 @@ def _priced(
     """Leave out the bars, in order of time, whose close of zero or below is how a vendor writes
     a missing price.
     """
+    coded = missing_codes(columns["close"])
+    if coded.any():
+        return _without_codes(ds, columns, coded)
     lone = lone_gaps(columns["close"])
     if not lone.any():
         return ds, columns, []
@@ -331,6 +334,16 @@ def _priced(
     )
     finding = Finding("missing_close", message, count, "warning", "dropped", shown(ds[lone]))
     return ds[~lone], {name: column[~lone] for name, column in columns.items()}, [finding]
+
+
+def _without_codes(
+    ds: Dates, columns: dict[str, Floats], coded: npt.NDArray[np.bool_]
+) -> tuple[Dates, dict[str, Floats], list[Finding]]:
+    """Leave out the bars whose close is a number that stands for a missing value."""
+    count, code = int(np.count_nonzero(coded)), float(columns["close"][np.argmax(coded)])
+    message = f"Closes of {code:.12g}, far beyond all others, taken as missing: {count}."
+    finding = Finding("missing_close", message, count, "warning", "dropped", shown(ds[coded]))
+    return ds[~coded], {name: column[~coded] for name, column in columns.items()}, [finding]
 
 
 def _duplicates(
