@@ -941,6 +941,7 @@ def test_last_columns_that_are_mostly_empty_cost_no_rows(tmp_path: Path) -> None
         "{d:%Y/%m/%d %H:%M:%S} - {e:%Y/%m/%d %H:%M:%S},{c}",
         "{d:%Y-%m-%d %H:%M} - {e:%H:%M},{c}",
         "{d:%Y%m%dT%H%M%SZ},{c}",
+        '"{d:%Y%m%d;%H%M%S}","{c}"',
         "{d:%Y%m%dT%H%M%S+00:00},{c}",
     ],
 )
@@ -961,3 +962,9 @@ def test_weeks_as_pandas_writes_them_and_the_rule_of_a_markdown_table(tmp_path: 
     series = one(tmp_path, "\n".join(["| Date | Close |", "|:---|---:|", *lines]))
     assert (series.ds[0], series.freq) == (np.datetime64("2024-01-01"), "1W")
     assert "columns_by_content" not in codes(series)
+
+
+def test_middle_prices_by_the_letters_of_their_columns(tmp_path: Path) -> None:
+    head = "time,complete,volume,mid_o,mid_h,mid_l,mid_c"
+    form = "{d:%Y-%m-%dT%H:%M:%SZ},True,{v},{o},{h},{l},{c}"
+    assert_bars(one(tmp_path, rows(MINUTES, form, head)), MINUTES)

@@ -30,8 +30,8 @@ _DATE_DIGITS = re.compile(
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _DATE_SIGNS = re.compile(r"[\w\s\-/.,:'()+º]{5,60}")
 _DATE_SERIAL = re.compile(
-    r"(?:1[5-9]|20|21)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:(?:[ T-]*\d{4,9}|[ "
-    r"T-]+\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?)(?:Z|[+-]\d\d:?\d\d)?)?"
+    r"(?:1[5-9]|20|21)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:(?:[ T;-]*\d{4,9}|[ "
+    r"T;-]+\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?)(?:Z|[+-]\d\d:?\d\d)?)?"
     r"|[12]\d{9}(?:\d{3}){0,3}(?:\.\d*)?"
 )
 _DATE_MONTH = re.compile(
@@ -167,7 +167,7 @@ def cell_kind(cell: str, form: str = "") -> str:
         if _PLAIN.fullmatch(cell):
             return "D" if _DATE_SERIAL.fullmatch(cell) else "N"
     if any(mark in cell for mark in "\t;|"):
-        return "T"
+        return "D" if _DATE_SERIAL.fullmatch(cell) else "T"
     possible = _DATE_SIGNS.fullmatch(cell) is not None
     if (
         (possible and (_DATE_DIGITS.match(cell) or re.match(r"(?:民國\s?)?\d{2,4}\s?[年년]", cell)))

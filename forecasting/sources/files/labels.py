@@ -113,6 +113,9 @@ def _read_one(text: str) -> Label:
             return Label(
                 f"{side}_{inner[0][0]}", inner[0][1], "", ((f"{side}_{inner[0][0]}", inner[0][1]),)
             )
+    middle = known.get(name.removeprefix("mid "), ()) if name.startswith("mid ") else ()
+    if middle and middle[0][0] in PRICE_ROLES[:4]:
+        return Label(middle[0][0], middle[0][1], "", middle)
     for candidate, malus in (
         (text, 0),
         (re.sub(r"[(\[{](?!Currency).*?[)\]}]", "", text, flags=re.IGNORECASE), 100),
