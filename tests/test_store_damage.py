@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -19,6 +20,7 @@ from app.cli import main
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError
 from forecasting.events import Alert
+from forecasting.files.atomic import TempFolder, remove_own_stale
 from forecasting.series import Panel, PriceSeries
 from forecasting.store import Journal, PriceStore, RunStore, Trials, store_path
 from forecasting.store.runs import recorded
@@ -188,3 +190,16 @@ def test_one_damaged_row_is_left_out_and_told_of(
         out, err = capsys.readouterr()
         assert out
         assert ("is damaged and is left out" in err) is (table != "tried")
+
+
+def test_temporary_folders_that_cannot_be_looked_into_stay_and_stop_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = tmp_path / "candlecast-of-another-user"
+    folder.mkdir()
+    (folder / ".candlecast-alive").symlink_to("x" * 300)  # as unreadable as a forbidden folder
+    remove_own_stale(tmp_path / "data")
+    assert folder.exists()
+    with TempFolder() as own:
+        assert own.path.parent == tmp_path

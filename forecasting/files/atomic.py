@@ -311,7 +311,7 @@ def _is_held(path: Path) -> bool:
     except BlockingIOError:
         return True
     except OSError:
-        return path.exists()
+        return os.path.exists(path)
     return False
 
 
@@ -351,8 +351,10 @@ def _claims_in(folder: Path) -> list[Path]:
 
 
 def _remove_stale_folders() -> None:
-    """Remove the temporary folders of killed programs: those whose lock nobody holds."""
+    """Remove the temporary folders of killed programs: those whose lock nobody holds. Those of
+    other users, which cannot be looked into, stay.
+    """
     for folder in _folders_in(Path(tempfile.gettempdir())):
         alive = folder / _ALIVE
-        if folder.name.startswith(_SCRATCH) and alive.is_file() and not _is_held(alive):
+        if folder.name.startswith(_SCRATCH) and os.path.isfile(alive) and not _is_held(alive):
             shutil.rmtree(folder, ignore_errors=True)
