@@ -881,6 +881,7 @@ def test_a_dollar_beside_other_currencies_is_one_of_a_panel(tmp_path: Path) -> N
     [
         ("Country Name,Country Code", ["Germany,DEU", "France,FRA"], range(1960, 2020)),
         ("Name,Code", ["Germany,DEU", "France,FRA"], [f"{y} [YR{y}]" for y in range(1960, 2020)]),
+        ("Id,Country", ["11,Germany", "12,France"], range(1960, 2020)),
         ("Province,Country", [",Germany", "Paris,France"], [f"1/{d}/20" for d in range(1, 32)]),
         (
             "Country",

@@ -92,13 +92,14 @@ def _are_months(keys: Sequence[Sequence[str]]) -> bool:
 
 
 def _names(keys: Sequence[Sequence[str]]) -> list[str]:
-    """Return a name a row: the first leading cells that tell all rows apart, those first that are
-    filled in each row.
+    """Return a name a row: the first leading cells that tell all rows apart, text that is filled
+    in each row before numbers, and both before others.
     """
-    filled = {index: all(key[index] for key in keys) for index in range(len(keys[0]))}
+    kinds = [{cell_kind(cell) for cell in cells} for cells in zip(*keys, strict=True)]
+    ranks = [2 if "E" in found else int("N" in found) for found in kinds]
     chosen: list[int] = []
     groups = 1
-    for index in sorted(filled, key=lambda index: not filled[index]):
+    for index in sorted(range(len(ranks)), key=ranks.__getitem__):
         count = len({tuple(key[at] for at in (*chosen, index)) for key in keys})
         if count > groups:
             chosen, groups = [*chosen, index], count
