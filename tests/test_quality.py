@@ -485,3 +485,10 @@ def test_a_number_of_nines_far_beyond_all_others_is_no_close(
     close = prices(200)["close"].copy()
     close[rows] = code
     assert np.flatnonzero(missing_codes(close)).tolist() == (rows if missing else [])
+
+
+def test_a_mistyped_high_or_low_is_found() -> None:
+    for column, value in (("high", 1e5), ("low", 0.1)):
+        wrong = changed(prices(), column, [300], value)
+        assert one(wrong, "far_range").dates == (str(wrong.ds[300])[:10],)
+    assert "far_range" not in {item.code for item in quality_report(prices())}

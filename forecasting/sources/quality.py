@@ -148,6 +148,7 @@ def examine(bars: Bars) -> tuple[Finding, ...]:
         _nonpositive,
         _returns_like,
         _high_below_low,
+        _far_ranges,
         _stale,
         _constant_tail,
         _repeated,
@@ -299,6 +300,27 @@ def _high_below_low(bars: Bars) -> Finding | None:
         "error" if severe else "warning",
         dates=shown(bars.ds[bad]),
     )
+
+
+def _far_ranges(bars: Bars) -> Finding | None:
+    """Find highs of twice, and lows of half, what opens and closes of the bar are, far beyond what
+    the other bars do.
+    """
+    if not bars.has_range:
+        return None
+    first, high, low, last = (bars.columns[name] for name in _PRICES)
+    with np.errstate(all="ignore"):
+        reach = np.maximum(high / np.maximum(first, last), np.minimum(first, last) / low) - 1.0
+        usual = float(np.nanmedian(reach)) if np.isfinite(reach).any() else 0.0
+        far = np.flatnonzero(np.isfinite(reach) & (reach >= max(1.0, _JUMP * usual)))
+    if not 0 < far.size <= max(_FEW_JUMPS, _JUMP_SHARE * reach.size):
+        return None
+    index = int(far[0])
+    message = (
+        f"Bars with a high or low far outside of open and close, as mistyped prices are: {far.size}"
+        f", such as {low[index]:.6g} to {high[index]:.6g} at a close of {last[index]:.6g}."
+    )
+    return Finding("far_range", message, int(far.size), "warning", dates=shown(bars.ds[far]))
 
 
 def _stale(bars: Bars) -> Finding | None:
