@@ -74,3 +74,16 @@ def test_an_interrupted_set_up_ends_with_the_status_of_its_signal(signum: signal
     with pytest.raises(SystemExit) as ended:
         run.interrupt(signum)
     assert ended.value.code == STATUS[signum]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such process")
+def test_an_aborted_program_with_worker_processes_warns_of_nothing() -> None:
+    script = (
+        "import multiprocessing, os\n"
+        "from forecasting.backtest.workers import start_quiet_tracker\n"
+        "start_quiet_tracker()\n"
+        "lock = multiprocessing.get_context('spawn').Lock()\n"
+        "os._exit(130)\n"
+    )
+    ended = _started("-c", script)
+    assert (ended.returncode, ended.stderr) == (130, "")

@@ -8,6 +8,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -93,6 +94,25 @@ class Borrowed(Workers):
             future.cancel()
 
 
+def start_quiet_tracker() -> None:
+    """Start the process of Python that frees semaphores after an aborted program, so that it does
+    so without a warning; one that runs already stays.
+    """
+    if sys.platform == "win32":
+        return
+    from multiprocessing import resource_tracker
+
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker:UserWarning"
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
+
+
 class Processes(Workers):
     """A pool of processes of this machine, each with one thread of torch, which they begin to
     import at once.
@@ -112,6 +132,7 @@ class Processes(Workers):
     def __init__(self, work: Work, count: int) -> None:
         self._count = count
         self._context = multiprocessing.get_context("spawn")
+        start_quiet_tracker()
         self._folder = TempFolder()
         dates = np.unique(
             np.concatenate([s.ds for s in work.panel])
