@@ -213,14 +213,19 @@ _PERIOD = re.compile(r"(?:1[89]|20|21)\d\d(?:-?(?:Q[1-4]|M?(?:0[1-9]|1[0-2])))?(
 _LEAST_PERIODS, _MOST_KEYS, _MOST_BEHIND = 5, 12, 3
 
 
+def _is_period(cell: str) -> bool:
+    return _PERIOD.fullmatch(cell) is not None or cell_kind(cell) == "D"
+
+
 def dated_cells(header: Sequence[str]) -> tuple[int, int]:
     """Return the first of the cells of a header that are dates, in order, and the one after the
     last; (0, 0) where there are no such dates behind the names of a few other columns.
     """
     cells = [cell.strip() for cell in _trimmed(header)]
-    dated = [bool(_PERIOD.fullmatch(cell)) or cell_kind(cell) == "D" for cell in cells]
-    if sum(dated) < _LEAST_PERIODS:
+    start = cells[: _MOST_KEYS + _LEAST_PERIODS]  # the others of a wide panel take long
+    if sum(map(_is_period, start)) < _LEAST_PERIODS:
         return 0, 0
+    dated = [_is_period(cell) for cell in cells]
     first, last = dated.index(True), len(cells) - dated[::-1].index(True)
     dates = cells[first:last]
     few = 0 < first <= _MOST_KEYS and len(cells) - last <= _MOST_BEHIND
