@@ -80,7 +80,7 @@ class WholeBox(QSpinBox):
 
     def __init__(self) -> None:
         super().__init__()
-        indent(self)
+        _indent(self)
 
     def valueFromText(self, text: str) -> int:
         """Read what was typed; what is no whole number leaves the value as it is."""
@@ -111,7 +111,7 @@ class DecimalBox(QDoubleSpinBox):
 
     def __init__(self) -> None:
         super().__init__()
-        indent(self)
+        _indent(self)
 
     def valueFromText(self, text: str) -> float:
         """Read what was typed, also as 1e-3; what is no number leaves the value as it is."""
@@ -191,7 +191,7 @@ class FloatBox(DecimalBox):
         super().stepBy(steps)
 
 
-def indent(box: QAbstractSpinBox) -> None:
+def _indent(box: QAbstractSpinBox) -> None:
     """Keep the text off the edge: Qt leaves the padding of a style sheet out of a spin box with
     buttons of its own.
     """
