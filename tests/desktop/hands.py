@@ -292,6 +292,8 @@ def assert_sound(window: QWidget, name: str) -> None:
     """
     painted(window)
     path = picture(window, name)
+    # A training may have told of another epoch while the picture was taken.
+    QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
     found = faults(window)
     assert not found, f"{name} ({path}):\n" + "\n".join(found)
 
