@@ -335,6 +335,26 @@ def test_a_finding_of_two_likely_readings_has_a_button_that_settles_it(
     assert dialog.fields["date_format"].value == "dmy"
 
 
+def test_a_file_with_splits_can_be_read_adjusted(
+    qtbot: Any, opened: Callable[..., ImportDialog], tmp_path: Path
+) -> None:
+    lines = ["Date,Close,Adj Close"]
+    for index in range(60):
+        close = 50 + index % 7
+        day = np.datetime64("2024-01-01") + index
+        lines.append(f"{day},{close * (3 if index < 40 else 1)},{close}")
+    dialog = opened(put(tmp_path, "\n".join(lines)))
+    buttons = dialog.findChildren(QAbstractButton)
+    button = next(item for item in buttons if item.text() == "Read adjusted prices")
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    settled(dialog)
+    assert dialog.options.adjusted
+    assert dialog.adjusted.isChecked()
+    dialog.adjusted.click()
+    settled(dialog)
+    assert not dialog.options.adjusted
+
+
 def test_all_that_can_be_pressed_has_a_name(
     opened: Callable[..., ImportDialog], tmp_path: Path
 ) -> None:
@@ -441,6 +461,25 @@ def test_dates_that_fit_two_orders_are_told_when_opened_with_a_button(
     assert bench.session.series.ds[1] != before
     assert bench.session.row is not None
     assert bench.session.row.request.read.date_format == "dmy"
+    assert bench.banner.text == ""
+
+
+def test_splits_are_told_when_opened_with_a_button_that_adjusts(
+    qtbot: Any, bench: Workbench, tmp_path: Path
+) -> None:
+    (sample,) = source("sample:sp500").load()
+    lines = ["Date,Close,Adj Close"]
+    for index, (day, close) in enumerate(zip(sample.ds[-400:], sample.y[-400:], strict=True)):
+        lines.append(f"{str(day)[:10]},{close * (4 if index < 200 else 1)},{close}")
+    bench.load([str(put(tmp_path, "\n".join(lines), "split.csv"))])
+    idle(bench)
+    assert "splits that are not adjusted: 1" in bench.banner.text
+    buttons = bench.banner.findChildren(QAbstractButton)
+    button = next(item for item in buttons if item.text() == "Read adjusted prices")
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    idle(bench)
+    assert bench.session.series is not None
+    assert bench.session.series.provenance.adjusted == "adjusted"
     assert bench.banner.text == ""
 
 

@@ -505,3 +505,37 @@ def test_provenance(tmp_path: Path) -> None:
     assert series.provenance.content_hash == hashlib.sha256(path.read_bytes()).hexdigest()
     assert series.provenance.retrieved_at.endswith("Z")
     assert (series.freq, series.provenance.adjusted) == ("1min", "unknown")
+
+
+def test_prices_can_be_read_adjusted(tmp_path: Path) -> None:
+    lines = ["Date,Open,High,Low,Close,Adj Close,Volume"]
+    for index in range(60):
+        split = 2 if index < 40 else 1
+        close = split * (50 + index % 7)
+        prices = (close - split, close + split, close - 2 * split, close)
+        lines.append(
+            f"{np.datetime64('2024-01-01') + index},"
+            + ",".join(map(str, (*prices, "" if index == 5 else close / split / 2, 1000)))
+        )
+    path = put(tmp_path, "\n".join(lines))
+    (raw,) = read(path)
+    (found,) = [item for item in raw.findings if item.code == "split_like"]
+    assert "read adjusted prices" in found.message
+    assert found.dates == ("2024-02-10",)
+    assert raw.provenance.adjusted == "raw"
+
+    (series,) = read(path, ReadOptions().settled(*found.remedy))
+    assert series.provenance.adjusted == "adjusted"
+    assert series.columns == ("open", "high", "low", "close", "volume")
+    assert "split_like" not in {item.code for item in series.findings}
+    assert len(series) == 59
+    np.testing.assert_allclose(series.y[:5], raw["adj_close"][:5])
+    np.testing.assert_allclose(series["high"], series.y + 0.5)
+    assert set(series["volume"]) == {1000.0}
+
+
+def test_adjusted_prices_want_an_adjusted_close(tmp_path: Path) -> None:
+    path = put(tmp_path, PLAIN + "\n2024-01-01,1,2,1,2,9\n2024-01-02,1,2,1,2,9\n")
+    with pytest.raises(SourceError, match="There is no adjusted close") as error:
+        read(path, ReadOptions(adjusted=True))
+    assert "adj_close=NAME" in error.value.hint

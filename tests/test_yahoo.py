@@ -83,6 +83,15 @@ def test_the_bar_of_an_open_session_is_left_out(
     assert [finding.code for finding in series.findings] == ["unfinished"] * (300 - bars)
 
 
+def test_a_ticker_kept_as_traded_can_be_read_adjusted(server: YahooServer) -> None:
+    from forecasting.sources import ReadOptions, TickerOptions, source
+
+    traded = source("yahoo:AAPL", ticker=TickerOptions(raw=True))
+    adjusted = source("yahoo:AAPL", ReadOptions(adjusted=True), TickerOptions(raw=True))
+    assert traded.load()[0].provenance.adjusted == "raw"
+    assert adjusted.load()[0].provenance.adjusted == "adjusted"
+
+
 def test_since_asks_for_the_tail_only(server: YahooServer) -> None:
     tail = YahooSource("AAPL").download(np.datetime64("2024-06-20"))
     assert tail.ds[0] == np.datetime64("2024-06-20")

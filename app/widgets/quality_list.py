@@ -35,6 +35,8 @@ def finding_text(finding: Finding) -> str:
 
 def remedy_text(finding: Finding) -> str:
     """Return what the button of a finding with a remedy says."""
+    if finding.remedy[0] == "adjusted":
+        return QCoreApplication.translate("QualityList", "Read adjusted prices")
     words = {
         "mdy": "month/day",
         "dmy": "day/month",

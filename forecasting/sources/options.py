@@ -71,6 +71,12 @@ class ReadOptions(Settings):
         "Repair",
         "Sort bars, drop duplicates and rows without a close; when off these are errors.",
     )
+    adjusted: bool = _option(
+        False,
+        "Adjusted prices",
+        "Scale a file's open, high, low and close by its adjusted close, which knows of splits "
+        "and dividends; volumes stay as they are.",
+    )
     trading_calendar: str = _option(
         "",
         "Calendar",
@@ -94,6 +100,12 @@ class ReadOptions(Settings):
         "Columns to be kept as inputs and not taken for prices or series, with commas between "
         "them; settings name them, too.",
     )
+
+    def settled(self, name: str, value: Any) -> ReadOptions:
+        """Return these options with another value of one of them; text is read as a switch where
+        one is meant.
+        """
+        return ReadOptions.model_validate({**self.model_dump(), name: value})
 
 
 #: Nothing settled: the file speaks for itself.

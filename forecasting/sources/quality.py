@@ -384,8 +384,16 @@ def _split_like(bars: Bars) -> Finding | None:
         f"Steps that may be splits that are not adjusted: {indices.size}, such as a factor "
         f"of {bars.ratios[indices[0]]:.3g}."
     )
+    remedy = () if adjusted is None else ("adjusted", "true")
+    if remedy:
+        message += " The adjusted close does not have them: read adjusted prices."
     return Finding(
-        "split_like", message, int(indices.size), "warning", dates=shown(bars.ds[indices + 1])
+        "split_like",
+        message,
+        int(indices.size),
+        "warning",
+        dates=shown(bars.ds[indices + 1]),
+        remedy=remedy,
     )
 
 

@@ -27,6 +27,7 @@ from forecasting.config import Settings
 from forecasting.corporate_events import CorporateEvent, EventKind, event_column
 from forecasting.errors import RETRY, ConfigError, DataError, SourceError
 from forecasting.series import Dates, ExogColumn, Finding, Floats, PriceSeries, Provenance
+from forecasting.sources.adjust import adjusted_prices
 from forecasting.sources.earnings import earnings_dates
 from forecasting.sources.http import AstrayError, Pause, TooLargeError, bounded_session
 from forecasting.sources.options import Interval, Period, ReadOptions, TickerOptions
@@ -265,10 +266,13 @@ def _since(column: ExogColumn, start: np.datetime64) -> ExogColumn:
     return replace(column, ds=column.ds[later], values=column.values[later])
 
 
-def from_request(ticker: str, _read: ReadOptions, wanted: TickerOptions) -> YahooSource:
+def from_request(ticker: str, read: ReadOptions, wanted: TickerOptions) -> YahooSource:
     """Return the source of a ticker."""
     return YahooSource(
-        ticker, period=wanted.period, interval=wanted.interval, auto_adjust=not wanted.raw
+        ticker,
+        period=wanted.period,
+        interval=wanted.interval,
+        auto_adjust=read.adjusted or not wanted.raw,
     )
 
 
@@ -319,13 +323,8 @@ def _period_start(period: str, last: np.datetime64) -> np.datetime64:
 
 
 def _adjusted(values: Floats, columns: tuple[str, ...]) -> tuple[Floats, tuple[str, ...]]:
-    close, adjusted = (values[:, columns.index(name)] for name in ("close", "adj_close"))
-    scaled = values.copy()
-    for name in ("open", "high", "low"):
-        scaled[:, columns.index(name)] *= adjusted / close
-    scaled[:, columns.index("close")] = adjusted
-    keep = [index for index, name in enumerate(columns) if name != "adj_close"]
-    return scaled[:, keep], tuple(columns[index] for index in keep)
+    scaled = adjusted_prices(dict(zip(columns, values.T, strict=True)))
+    return np.column_stack(list(scaled.values())), tuple(scaled)
 
 
 def _cache_folder() -> Path:

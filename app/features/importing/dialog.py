@@ -155,6 +155,11 @@ class ImportDialog(QDialog):
             _tr("Sort bars, drop duplicates and rows without a close; when off, these are errors")
         )
         self.repair.toggled.connect(lambda on: self._settle(repair=on))
+        self.adjusted = QCheckBox(_tr("Adjusted prices"))
+        self.adjusted.setToolTip(
+            _tr("Scale open, high, low and close by the adjusted close of the file")
+        )
+        self.adjusted.toggled.connect(lambda on: self._settle(adjusted=on))
         self._noticed, self._findings = QLabel(_tr("Noticed")), QualityList()
         self._findings.remedy_requested.connect(self._remedy)
         self._noticed.setProperty("role", "heading")
@@ -268,7 +273,7 @@ class ImportDialog(QDialog):
 
     def _remedy(self, name: str, value: str) -> None:
         """Settle what a finding asks about."""
-        self._settle(**{name: value})
+        self._settle(**{name: getattr(self._settled.settled(name, value), name)})
         self._show_settled()
 
     def _field_settled(self, name: str) -> None:
@@ -357,6 +362,8 @@ class ImportDialog(QDialog):
     def _show_settled(self) -> None:
         with QSignalBlocker(self.repair):
             self.repair.setChecked(self._settled.repair)
+        with QSignalBlocker(self.adjusted):
+            self.adjusted.setChecked(self._settled.adjusted)
         for name, field in self.fields.items():
             field.show_found("", getattr(self._settled, name))
 
@@ -476,6 +483,7 @@ class ImportDialog(QDialog):
             self._form.addRow(label, field)
         rows.addLayout(self._form)
         rows.addWidget(self.repair)
+        rows.addWidget(self.adjusted)
         rows.addSpacing(4)
         rows.addWidget(self._noticed)
         rows.addWidget(self._findings)

@@ -492,7 +492,7 @@ class WatchlistController(QObject):
         ticker is enough for that.
         """
         before = self._session.watchlist[place].request
-        read = before.read.model_copy(update={what: value})
+        read = before.read.settled(what, value)
         self.load((before.model_copy(update={"read": read}),), "as_before", instead=before)
 
 

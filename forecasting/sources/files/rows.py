@@ -15,6 +15,7 @@ import numpy.typing as npt
 from forecasting.calendars import infer_calendar, infer_freq
 from forecasting.errors import SourceError, presentable
 from forecasting.series import COLUMNS, Dates, ExogColumn, Finding, Floats, PriceSeries, Provenance
+from forecasting.sources.adjust import adjusted_prices
 from forecasting.sources.files.autumn import unfolded
 from forecasting.sources.files.ends import without_zero_ends
 from forecasting.sources.files.ticks import join_ticks
@@ -86,6 +87,8 @@ def series_of(rows: Rows, shared: SharedReading) -> PriceSeries | None:
     options = shared.options
     findings = list(shared.findings)
     values, made = close_of(rows.values)
+    if options.adjusted and made != "adjusted":
+        values, made = adjusted_prices(values), "adjusted"
     if made == "mid":
         findings.append(
             Finding(
