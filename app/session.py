@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from PySide6.QtCore import QDeadlineTimer, QObject, QTimer, Signal
 
 from app import tasks
@@ -223,7 +222,7 @@ class Session(QObject):
     def shown_is_trained(self) -> bool:
         """Whether the selected series belongs to the current run, or to the displayed one."""
         panel = self.run_panel
-        return panel is not None and any(_same_bars(item, self.series) for item in panel)
+        return panel is not None and any(item.has_bars_of(self.series) for item in panel)
 
     @property
     def run_panel(self) -> Panel | None:
@@ -653,10 +652,11 @@ class Session(QObject):
 
     def _select_from(self, panel: Panel) -> None:
         """Select the first series of a panel, unless one of them is selected."""
-        if not any(item is self.series for item in panel):
+        if not any(item.has_bars_of(self.series) for item in panel):
             rows = self.watchlist.rows
             self.selected = next(
-                (index for index, row in enumerate(rows) if row.series is panel[0]), self.selected
+                (index for index, row in enumerate(rows) if panel[0].has_bars_of(row.series)),
+                self.selected,
             )
         self.list_changed.emit()
 
@@ -974,12 +974,3 @@ def _stored(refusal: NotLoaded) -> str:
     """Return the interval at which the price cache has the refused ticker; "" where it has none."""
     remedy = next((item for item in refusal.remedies if item.kind == "stored"), None)
     return str(dict(remedy.values)["interval"]) if remedy is not None else ""
-
-
-def _same_bars(trained: PriceSeries, shown: PriceSeries | None) -> bool:
-    """Tell whether a series of a run holds the bars of another one: a run that reads inputs has
-    copies which share them.
-    """
-    if shown is None or trained.symbol != shown.symbol:
-        return trained is shown
-    return bool(np.may_share_memory(trained.values, shown.values))

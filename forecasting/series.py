@@ -396,6 +396,16 @@ class PriceSeries:
         others = {name: self[name] for name in self.columns if name != "close"}
         return pd.DataFrame({"unique_id": self.symbol, "ds": self.ds, "y": self.y, **others})
 
+    def has_bars_of(self, other: PriceSeries | None) -> bool:
+        """Tell whether the bars are those of another object: of the same series with more or less
+        known of it, such as inputs or the sessions of its exchange.
+        """
+        return (
+            other is not None
+            and self.symbol == other.symbol
+            and bool(np.may_share_memory(self.values, other.values))
+        )
+
     def head(self, bars: int) -> PriceSeries:
         """Return the first ``bars`` bars: what was known when the last of them closed."""
         return replace(self, ds=self.ds[:bars], values=self.values[:bars])

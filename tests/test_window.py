@@ -38,6 +38,7 @@ from forecasting.config import RunConfig
 from forecasting.events import EngineReady
 from forecasting.files.atomic import data_folder
 from forecasting.series import PriceSeries
+from forecasting.sources import source
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = RunConfig().changed(
@@ -386,6 +387,21 @@ def test_a_forecast_is_made_from_any_bar_of_the_chart(qtbot: Any, bench: Workben
     wait(lambda: bench.chart.origin == judged)
     assert f"(1 of {len(outcomes)})" in bench.layout.stepper.text
     bench.past_forecasts.leave()
+
+
+def test_a_forecast_is_made_from_a_bar_of_a_series_whose_exchange_was_found_late(
+    qtbot: Any, bench: Workbench, tmp_path: Path
+) -> None:
+    (sample,) = source("sample:sp500").load()
+    file = tmp_path / "exchange.csv"
+    sample.to_frame().tail(400).to_csv(file)
+    bench.load([str(file)])
+    wait(idle(bench))
+    assert bench.session.series is not None
+    assert bench.session.series.calendar == "XNYS"
+    trained(qtbot, bench)
+    bench.from_here.show(100)
+    wait(lambda: bench.chart.origin == 100)
 
 
 def test_an_unexpected_fault_is_shown_once_with_everything(qtbot: Any, bench: Workbench) -> None:

@@ -161,12 +161,12 @@ class BacktestController(QObject):
         """
         self.tested = Tested(panel, result, (), kept)
         session = self._session
-        if not any(item is session.series for item in panel):
+        if not any(item.has_bars_of(session.series) for item in panel):
             session.select(
                 next(
                     index
                     for index, row in enumerate(session.watchlist.rows)
-                    if row.series is panel[0]
+                    if panel[0].has_bars_of(row.series)
                 )
             )
             session.list_changed.emit()

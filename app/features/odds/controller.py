@@ -235,7 +235,7 @@ class OddsController(FeatureController):
     def _mine(self) -> OddsDrawn | None:
         """Return the paths that belong to what is shown now."""
         drawn = self._drawn
-        if drawn is None or drawn.series is not self._session.series:
+        if drawn is None or not drawn.series.has_bars_of(self._session.series):
             return None
         return drawn if drawn.forecast is self._forecast() else None
 

@@ -61,7 +61,7 @@ class ForecastFromHere(QObject):
     def _refusal(self, bar: int) -> str:
         """Return why nothing can be forecast from a loaded bar, "" where it can."""
         series = self._session.series
-        if series is None or series is not self._chart.loaded:
+        if series is None or not series.has_bars_of(self._chart.loaded):
             return self.tr("Wait until the series is loaded")
         if self._session.running:
             return self.tr("Wait until what runs has ended")
@@ -88,7 +88,7 @@ class ForecastFromHere(QObject):
         task.failed.connect(self._fail)
 
     def _take(self, series: PriceSeries, forecast: object) -> None:
-        if not isinstance(forecast, Forecast) or self._session.series is not series:
+        if not isinstance(forecast, Forecast) or not series.has_bars_of(self._session.series):
             return
         self._past.show_one(forecast, _happened(series, forecast))
         split = self._session.result.split if self._session.result is not None else None

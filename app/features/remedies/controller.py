@@ -213,7 +213,7 @@ class RemedyController(QObject):
     def _settle(self, series: PriceSeries, finding: Finding) -> None:
         """Read a series once more, in the other way."""
         rows = self._session.watchlist.rows
-        index = next((n for n, row in enumerate(rows) if _same(row.series, series)), None)
+        index = next((n for n, row in enumerate(rows) if series.has_bars_of(row.series)), None)
         if index is not None:
             self._watchlist_controller.shape(index, *finding.remedy)
 
@@ -268,14 +268,3 @@ class RemedyController(QObject):
 def _bare(reference: str) -> str:
     """Return a reference without its prefix."""
     return split_reference(reference)[1]
-
-
-def _same(listed: PriceSeries | None, loaded: PriceSeries) -> bool:
-    """Tell whether a listed series is a loaded one, which may have been completed since, as by its
-    exchange's sessions.
-    """
-    return (
-        listed is not None
-        and listed.symbol == loaded.symbol
-        and listed.provenance.source == loaded.provenance.source
-    )

@@ -69,7 +69,7 @@ class WholeCandlesController(FeatureController):
         """
         series, forecast = self._session.series, self._forecast()
         made = self._made
-        fits = made is not None and made.series is series and made.forecast is forecast
+        fits = made is not None and made.series.has_bars_of(series) and made.forecast is forecast
         shown = fits and self._action.isChecked()
         candles = made.candles if shown and made is not None else None
         if candles is not self._chart.forecasts.candles.candles:
