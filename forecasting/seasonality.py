@@ -15,6 +15,7 @@ import numpy.typing as npt
 from forecasting.calendars import future_sessions, timeline
 from forecasting.cancellation import check_cancelled
 from forecasting.errors import DataError
+from forecasting.memo import per_panel
 from forecasting.series import Dates, Floats, Ints, Panel, PriceSeries
 from forecasting.spikes import without_spikes
 
@@ -78,6 +79,11 @@ def is_seasonal(panel: Panel, insample: Sequence[int]) -> bool:
     are prices and never seasonal. Spikes that were over by then are held: one wrong bar makes any
     last value a bad forecast.
     """
+    return _is_seasonal(panel, tuple(insample))
+
+
+@per_panel
+def _is_seasonal(panel: Panel, insample: tuple[int, ...]) -> bool:
     panel = without_spikes(panel, insample)
     if any(s.has_range for s in panel):
         return False

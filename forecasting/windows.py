@@ -18,6 +18,7 @@ from forecasting.covariates import Covariates, check_carried
 from forecasting.errors import DataError, Remedy
 from forecasting.events import MEAN_LEVELS
 from forecasting.features import features, known_ahead
+from forecasting.memo import per_panel
 from forecasting.seasonality import Season, anchors, deseasonalised, with_season
 from forecasting.series import Dates, Floats, Ints, Origins, Panel, PriceSeries
 from forecasting.smoothing import smoothed
@@ -274,16 +275,7 @@ class Scaling:
             Log returns are wanted of a series that is not positive throughout, or a season of one
             that has none.
         """
-        fitted = cls._without_features(panel, insample, task, inputs, base)
-        tables = zip(fitted.tables(panel), insample, strict=True)
-        mean, sd = _moments(table[:known] for table, known in tables)
-        covariates = Covariates.fit(panel, insample, inputs) if inputs.exog else None
-        return replace(
-            fitted,
-            mean=mean,
-            sd=np.where(sd > 1e-8, sd, 1.0),
-            covariates=covariates,
-        )
+        return _fitted(panel, tuple(insample), task, inputs, base)
 
     @classmethod
     def _without_features(
@@ -544,6 +536,18 @@ class Scaling:
                 f"{len(self.quantiles)}"
             )
         return self
+
+
+@per_panel
+def _fitted(
+    panel: Panel, insample: tuple[int, ...], task: TaskConfig, inputs: InputConfig, base: Base
+) -> Scaling:
+    """Return the scaling of :meth:`Scaling.fit`."""
+    fitted = Scaling._without_features(panel, insample, task, inputs, base)
+    tables = zip(fitted.tables(panel), insample, strict=True)
+    mean, sd = _moments(table[:known] for table, known in tables)
+    covariates = Covariates.fit(panel, insample, inputs) if inputs.exog else None
+    return replace(fitted, mean=mean, sd=np.where(sd > 1e-8, sd, 1.0), covariates=covariates)
 
 
 def _resolved(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,17 @@ def test_nothing_known_at_a_cutoff_changes_with_the_future(
     torch.testing.assert_close(
         before.scale(rows), after.scale(rows), rtol=0, atol=0, msg="the volatility looks ahead"
     )
+
+
+def test_what_is_fitted_on_a_panel_is_shared_and_forgotten_with_it() -> None:
+    panel, task, inputs = Panel((simulated(),)), RunConfig().task, RunConfig().inputs
+    one = Scaling.fit(panel, [200], task, inputs)
+    assert Scaling.fit(panel, (200,), task, inputs) is one
+    assert Scaling.fit(panel, [199], task, inputs) is not one
+    assert Scaling.fit(Panel(panel.series), [200], task, inputs) is not one
+    alive = weakref.ref(panel)
+    del panel
+    assert alive() is None
 
 
 def fitted_before(panel: Panel, config: RunConfig, cutoff: np.datetime64) -> np.ndarray:

@@ -117,6 +117,16 @@ def epoch(
     return EpochEnd(number, 10, train, val, best, 0.0, **facts)  # type: ignore[arg-type]
 
 
+def test_a_training_that_nobody_watches_is_the_same_and_says_less() -> None:
+    panel = Panel((walk(),))
+    told, watched = fitted(quick(dropout=0.3), panel)
+    silent, alone = fitted(quick(dropout=0.3), panel, observe=None)
+    assert_same(watched, alone)
+    extra = {GradientByLag, ForecastMade, Diagnosis}
+    assert any(type(event) in extra for event in told)
+    assert not any(type(event) in extra for event in silent)
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [

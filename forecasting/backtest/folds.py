@@ -125,7 +125,7 @@ def _trained(
             torch.set_num_threads(1)  # whatever suits a single training
         return event
 
-    return relay(fit(panel, split, config, should_stop), one_thread)
+    return relay(fit(panel, split, config, should_stop, observe=None), one_thread)
 
 
 def _split(work: Work, fold: Fold, panel: Panel) -> Split:

@@ -39,7 +39,7 @@ def fit(
     resume: TrainingState | None = None,
     autosave: Path | None = None,
     keep: Path | None = None,
-    observe: Observer = lambda _network, _windows: iter(()),
+    observe: Observer | None = lambda _network, _windows: iter(()),
 ) -> Generator[Event, None, Fitted]:
     """Train a network and keep the weights of the best validation loss.
 
@@ -62,8 +62,9 @@ def fit(
         File of the checkpoint that is updated while training runs.
     keep : Path, optional
         File of the checkpoint that is written at the end, to train for longer later.
-    observe : callable
-        Called with the network and the windows after each epoch; its events are passed on.
+    observe : callable or None
+        Called with the network and the windows after each epoch; its events are passed on. None
+        where nobody looks at the training: no ForecastMade, GradientByLag or Diagnosis is made.
 
     Yields
     ------

@@ -108,7 +108,7 @@ def fit_on(
     resume: TrainingState | None,
     autosave: Path | None,
     keep: Path | None,
-    observe: Observer,
+    observe: Observer | None,
 ) -> Generator[Event, None, Fitted]:
     """Train on one device; parameters, events and result as of
     :func:`forecasting.training.device_fallback.fit`.
@@ -126,24 +126,25 @@ def fit_on(
     trainer = Trainer(
         forecaster, windows, split, panel, should_stop, should_pause, Autosave(autosave)
     )
-    provisional = _provisional(trainer, panel)
+    trainer.watched = observe is not None
+    look = _look(trainer, panel, observe) if observe is not None else _nothing
     if resume is None:
         trainer.record_epoch(math.nan, trainer.baseline_losses, np.zeros(3))
-        yield from trainer.cells.look(0)
+        if trainer.watched:
+            yield from trainer.cells.look(0)
     else:
         trainer.restore(resume)
     yield from trainer.history
-    yield provisional()
-    yield from observe(forecaster, windows)
+    yield from look()
     while trainer.stopped is None:
         before = len(trainer.history)
         yield from trainer.epoch()
         if len(trainer.history) > before:
-            yield provisional()
-            yield from observe(forecaster, windows)
+            yield from look()
     if keep is not None:
         yield from _save_final(trainer, keep)
-    yield from trainer.final_diagnostics()
+    if trainer.watched:
+        yield from trainer.final_diagnostics()
     network.load_state_dict(trainer.best)
     network.eval()
     trained, history, stopped = (
@@ -158,7 +159,7 @@ def fit_on(
             else:
                 yield event
     size = windows.table.nbytes
-    del trainer, provisional, windows  # what follows needs their memory
+    del trainer, look, windows  # what follows needs their memory
     trim_after(size)
     fresh = scaling.refit(panel, bars_before(panel, split.test_start), config.task)
     return Fitted(replace(trained, scaling=fresh), history, stopped)
@@ -206,6 +207,24 @@ def _save_final(trainer: Trainer, keep: Path) -> Iterator[Event]:
         yield Notice(
             f"The training cannot be kept to go on from: {error}", "Its result is not affected."
         )
+
+
+def _nothing() -> Iterator[Event]:
+    """Return no event: nobody watches."""
+    return iter(())
+
+
+def _look(trainer: Trainer, panel: Panel, observe: Observer) -> Callable[[], Iterator[Event]]:
+    """Return a function that shows the current weights: a forecast of the real future, then what
+    an observer says of them.
+    """
+    provisional = _provisional(trainer, panel)
+
+    def look() -> Iterator[Event]:
+        yield provisional()
+        yield from observe(trainer.forecaster, trainer.windows)
+
+    return look
 
 
 def _provisional(trainer: Trainer, panel: Panel) -> Callable[[], ForecastMade]:
@@ -310,6 +329,7 @@ class Trainer:
         self.cells = CellProbe(self.network, self.probe.window)
         self.steps = StepRecord(self.network, self.config)
         self.diagnostics = Diagnostics(forecaster.config)
+        self.watched = True
         self.started = time.perf_counter()
 
     @cached_property
@@ -462,7 +482,8 @@ class Trainer:
             yield self._roll_back(
                 f"The validation loss was far above the baseline's after epoch {event.epoch}", rate
             )
-        yield from self.diagnostics.during(self.history, self.memory, self.steps.peak)
+        if self.watched:
+            yield from self.diagnostics.during(self.history, self.memory, self.steps.peak)
         if self.autosave.due(best=event.best_epoch == event.epoch):
             yield from self._save()
 
@@ -600,13 +621,18 @@ class Trainer:
         spent = time.perf_counter() - self.started
         eta = spent / max(1, done) * (total - done)
         yield self._progress(f"{len(self.history) - 1} of {self.config.epochs} epochs done", eta)
+        if self.watched:
+            yield from self._probed()
+        if self.autosave.due():
+            yield from self._save()
+
+    def _probed(self) -> Iterator[Event]:
+        """Measure gradients and look into the cells, where it is time to."""
         seen = self.probe.look_if_due(len(self.history))
         if seen is not None:
             self.memory = seen
             yield seen
         yield from self.cells.look_if_due(len(self.history))
-        if self.autosave.due():
-            yield from self._save()
 
     def _steps(self) -> tuple[int, int]:
         """Return the numbers of steps done and at most."""
