@@ -30,6 +30,7 @@ from forecasting.events import SplitMade
 from forecasting.series import Panel
 from forecasting.training import fit
 from forecasting.training.checkpoint import Autosave
+from forecasting.training.step_norms import Rows
 from forecasting.training.trainer import Trainer, untrained
 from forecasting.windows import split_panel
 
@@ -59,7 +60,7 @@ class Steps:
         started = time.process_time()
         for _ in range(STEPS):
             self.run.step(self.batch, 5e-4)
-        self.run.seen.clear()
+        self.run.seen = Rows()
         return 1e3 * (time.process_time() - started) / STEPS
 
 

@@ -28,6 +28,7 @@ from forecasting import Panel, RunConfig, native
 from forecasting.config import QUANTILES
 from forecasting.models.native_pass import read_setting
 from forecasting.sources import source
+from forecasting.training.step_norms import Rows
 from forecasting.windows import split_panel
 
 SIZES = ((64, 8), (32, 32), (256, 64))
@@ -62,7 +63,7 @@ def steps(arguments: Any) -> None:
                     seconds, _ = timed("on" if name == "on" else "off", lambda: run(count))  # noqa: B023
                     if number:  # the first warms up
                         took.append(1e3 * seconds / count)
-                loop.run.seen.clear()
+                loop.run.seen = Rows()
             means = ", ".join(f"{name} {median(took):.2f} ms" for name, took in rounds.items())
             print(
                 f"{model} {batch} x {hidden}: {means}; on / bare {quartiles_of(rounds['on'], rounds['bare'])}, "

@@ -28,6 +28,23 @@ def runtime(work: Path) -> Path | None:
     return path if path.is_file() else None
 
 
+def lacking(start: Path | None) -> str:
+    """Return what has to be had before an AppImage can be made, or an empty text.
+
+    Parameters
+    ----------
+    start : Path or None
+        The runtime.
+    """
+    if shutil.which("mksquashfs") is None:
+        return "mksquashfs is missing (apt-get install squashfs-tools)"
+    if start is None:
+        return "its runtime is missing (build it with packaging/linux/build_runtime.sh)"
+    if not start.exists():
+        return f"there is no runtime {start} (build it with packaging/linux/build_runtime.sh)"
+    return ""
+
+
 def image(bundle: Path, work: Path, out: Path, version: str, start: Path, *, quick: bool) -> Path:
     """Make the AppImage of a bundle and return its path.
 

@@ -157,19 +157,19 @@ def main() -> None:
     work, out = given.work.resolve(), given.out.resolve()
     work.mkdir(parents=True, exist_ok=True)
     out.mkdir(parents=True, exist_ok=True)
+    kinds = set(given.kinds or KINDS)
+    runtime = given.runtime or appimage.runtime(work)
+    if "appimage" in kinds and (lacks := appimage.lacking(runtime)):
+        if given.kinds:
+            parser.error(f"no AppImage can be made: {lacks}")
+        say(f"no AppImage: {lacks}")
+        kinds.remove("appimage")
     folder = given.bundle.resolve() if given.bundle else bundle(environment(work), work)
-    kinds = given.kinds or KINDS
     made = []
     if "deb" in kinds:
         made.append(debian.package(folder, work, out, version(work), quick=given.quick))
-    if "appimage" in kinds:
-        runtime = given.runtime or appimage.runtime(work)
-        if runtime is None:
-            say("no AppImage: its runtime cannot be had here; docs/packaging.md says how")
-        else:
-            made.append(
-                appimage.image(folder, work, out, version(work), runtime, quick=given.quick)
-            )
+    if "appimage" in kinds and runtime is not None:
+        made.append(appimage.image(folder, work, out, version(work), runtime, quick=given.quick))
     for path in made:
         say(f"{path.stat().st_size / 1e6:,.0f} MB: {path}")
 

@@ -107,6 +107,31 @@ def test_a_package_can_be_read_back(packaging: ModuleType, tmp_path: Path) -> No
     assert "./usr/bin/candlecast -> ../lib/candlecast/candlecast" in listed
 
 
+@pytest.mark.skipif(
+    not (shutil.which("mksquashfs") and shutil.which("unsquashfs")), reason="needs squashfs-tools"
+)
+def test_an_appimage_holds_the_program_behind_its_runtime(
+    packaging: ModuleType, tmp_path: Path
+) -> None:
+    icons = tmp_path / "icons"
+    icons.mkdir()
+    (icons / "256.png").write_bytes(b"picture")
+    runtime = tmp_path / "runtime"
+    runtime.write_bytes(b"runtime" * 100)
+    bundle = fake_bundle(tmp_path / "bundle")
+    made = packaging.appimage.image(bundle, tmp_path, tmp_path, "1.2.3", runtime, quick=True)
+    assert made.name.startswith("Candlecast-1.2.3-")
+    assert made.read_bytes().startswith(runtime.read_bytes())
+    assert os.access(made, os.X_OK)
+    root = tmp_path / "unpacked"
+    words = ["unsquashfs", "-no-progress", "-offset", "700", "-dest", str(root), str(made)]
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run([root / "AppRun"], capture_output=True, check=True, cwd="/")
+    assert done.stdout == b"started\n"
+    assert {"candlecast.desktop", "candlecast.png", ".DirIcon"} <= set(os.listdir(root))
+    assert (root / ".DirIcon").resolve().read_bytes() == b"picture"
+
+
 def test_nothing_that_a_bundle_needs_is_left_out(packaging: ModuleType, tmp_path: Path) -> None:
     contents = packaging.contents
     for pattern in contents.REQUIRED_FILES:
@@ -212,19 +237,71 @@ def test_the_program_of_the_bundle_finds_plugins_and_spares_other_programs(tmp_p
     assert done.returncode == 2
 
 
-@pytest.fixture(scope="module")
-def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a package that was built now, with a home beside it.
+def test_an_appimage_that_cannot_be_made_is_refused_before_the_build(
+    packaging: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(packaging.appimage.shutil, "which", lambda _name: None)
+    words = ["make.py", "appimage", "--work", str(tmp_path), "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit):
+        packaging.main()
+    assert "apt-get install squashfs-tools" in capsys.readouterr().err
+    assert packaging.appimage.lacking(None)
+    monkeypatch.setattr(packaging.appimage.shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert "build_runtime.sh" in packaging.appimage.lacking(None)
+    assert packaging.appimage.lacking(tmp_path) == ""
 
-    The environment and the folders of the build stay in ``build/packaging``.
-    """
-    folder = tmp_path_factory.mktemp("package")
-    words = [sys.executable, str(PACKAGING / "make.py"), "deb", "--quick", "--out", str(folder)]
-    subprocess.run(words, check=True, cwd=ROOT)
-    (made,) = folder.glob("*.deb")
-    subprocess.run(["dpkg-deb", "--extract", made, folder / "root"], check=True)
+
+def make(*words: str | Path) -> None:
+    """Run the builder with its usual folder of work, ``build/packaging``."""
+    subprocess.run([sys.executable, str(PACKAGING / "make.py"), *words], check=True, cwd=ROOT)
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Path:
+    """Return the folder of a bundle that was built now."""
+    make("folder")
+    return ROOT / "build" / "packaging" / "dist" / "candlecast"
+
+
+@pytest.fixture(params=["deb", "appimage"], scope="module")
+def unpacked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a package or an AppImage that was made and unpacked, with a home."""
+    if request.param == "appimage" and not (
+        shutil.which("mksquashfs") and list((ROOT / "build" / "packaging").glob("runtime-*"))
+    ):
+        pytest.skip("needs squashfs-tools, and AppImage's runtime in build/packaging")
+    built: Path = request.getfixturevalue("bundle")
+    folder = tmp_path_factory.mktemp(request.param)
+    make(request.param, "--quick", "--bundle", built, "--out", folder)
     (folder / "home").mkdir()
+    if request.param == "deb":
+        (made,) = folder.glob("*.deb")
+        subprocess.run(["dpkg-deb", "--extract", made, folder / "root"], check=True)
+    else:
+        (made,) = folder.glob("*.AppImage")
+        words = [str(made), "--appimage-extract"]
+        subprocess.run(words, check=True, cwd=folder, stdout=subprocess.DEVNULL)
+        (folder / "squashfs-root").rename(folder / "root")
     return folder
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(5400)
+@pytest.mark.parametrize("unpacked", ["appimage"], indirect=True)
+def test_an_appimage_runs_as_one_file(unpacked: Path) -> None:
+    (made,) = unpacked.glob("*.AppImage")
+    done = subprocess.run(
+        [made, "--version"],
+        env={"HOME": str(unpacked / "home"), "APPIMAGE_EXTRACT_AND_RUN": "1", "PATH": "/usr/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("candlecast ")
 
 
 needs_debian = pytest.mark.skipif(

@@ -4,8 +4,10 @@ against a written ceiling.
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -179,3 +181,15 @@ def test_numbers_near_zero_are_flushed_in_a_step_and_nowhere_else() -> None:
         pytest.skip("this processor cannot")
     assert seen == [0.0]
     assert afterwards > 0
+
+
+def test_the_comparison_with_bare_torch_takes_steps_of_today(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The benchmark reaches into the trainer; nothing else runs it."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks" / "peers"))
+    ours = importlib.import_module("ours")
+    network = {"cell": "lstm", "batch": 8, "hidden": 2, "lookback": 5, "h": 1}
+    words = {"panel": "sample:sp500", "threads": torch.get_num_threads(), **network}
+    for who in ("ours", "bare"):
+        assert ours.steps(key="one", who=who, few=1, many=2, **words).keys() >= {"cpu", "wall"}

@@ -25,6 +25,7 @@ with measured() as IMPORTS:
     from forecasting.sources import source
     from forecasting.training import Fitted, fit
     from forecasting.training.checkpoint import Autosave
+    from forecasting.training.step_norms import Rows
     from forecasting.training.trainer import TRAIN_LEVELS, Trainer, untrained
     from forecasting.windows import Split, split_panel
 
@@ -160,7 +161,7 @@ def steps(key: str, who: str, few: int, many: int, **words: Any) -> dict[str, An
         with measured() as run:
             loop(count)
         took.append(run)
-    _PREPARED[key].run.seen.clear()
+    _PREPARED[key].run.seen = Rows()
     return slope(took[0], took[1], many - few)
 
 
