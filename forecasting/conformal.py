@@ -646,19 +646,53 @@ def _normal_share(distance: Floats) -> Floats:
 
 
 def _stretched(x: Floats, knots: Floats, reach: Floats) -> Floats:
-    """Map distances x [Q] by the line through 0 and the points (knots [K], reach [N, H, K]),
-    extrapolated in proportion, [N, H, Q].
+    """Map distances x [Q] by the smooth monotone curve through 0 and the points (knots [K], reach
+    [N, H, K]), extrapolated in proportion, [N, H, Q].
+
+    A curve with corners would put steps into the density of a forecast at every tracked band.
+
+    References
+    ----------
+    Fritsch and Butland (1984), A method for constructing local monotone piecewise cubic
+    interpolants.
     """
+    edges = np.concatenate([[0.0], knots])
+    width = np.diff(edges)
+    ends = np.concatenate([np.zeros((*reach.shape[:2], 1)), reach], axis=2)
+    slopes = _monotone_slopes(np.diff(ends) / width, width, reach[:, :, -1] / knots[-1])
     mapped = np.empty((*reach.shape[:2], x.size))
     for index, distance in enumerate(x):
         k = int(np.searchsorted(knots, distance))
-        if k in (0, knots.size):
-            k = min(k, knots.size - 1)
-            mapped[:, :, index] = reach[:, :, k] * (distance / knots[k])
-        else:
-            share = (distance - knots[k - 1]) / (knots[k] - knots[k - 1])
-            mapped[:, :, index] = reach[:, :, k - 1] + share * (reach[:, :, k] - reach[:, :, k - 1])
+        if k == knots.size:
+            mapped[:, :, index] = reach[:, :, -1] * (distance / knots[-1])
+            continue
+        t = (distance - edges[k]) / width[k]
+        mapped[:, :, index] = (
+            (1 + 2 * t) * (1 - t) ** 2 * ends[:, :, k]
+            + t**2 * (3 - 2 * t) * ends[:, :, k + 1]
+            + width[k] * t * (1 - t) ** 2 * slopes[:, :, k]
+            - width[k] * t**2 * (1 - t) * slopes[:, :, k + 1]
+        )
     return mapped
+
+
+def _monotone_slopes(secants: Floats, width: Floats, last: Floats) -> Floats:
+    """Return slopes at the ends of K pieces, [N, H, K + 1], with which the cubic curve is monotone.
+
+    Parameters
+    ----------
+    secants : ndarray, shape [N, H, K]
+        Of each piece, not negative. The curve is odd: its first piece goes on below 0.
+    width : ndarray, shape [K]
+    last : ndarray, shape [N, H]
+        Wanted slope at the upper end.
+    """
+    before, after = secants[:, :, :-1], secants[:, :, 1:]
+    share = (2 * width[1:] + width[:-1]) / (3 * (width[1:] + width[:-1]))
+    mixed = share * after + (1 - share) * before
+    inner = before * after / np.maximum(mixed, _TINY)
+    end = np.minimum(last, 3 * secants[:, :, -1])
+    return np.concatenate([secants[:, :, :1], inner, end[:, :, None]], axis=2)
 
 
 class _News(NamedTuple):

@@ -80,6 +80,23 @@ def test_wrong_spreads_are_put_right(calibration: Calibration, spread: float, ho
         assert held(found, level, late) == pytest.approx(level, abs=slack)
 
 
+def test_the_density_has_no_steps_at_the_tracked_bands() -> None:
+    """Outcomes with fat tails move the bands by different shares."""
+    near = 0.002
+    levels = tuple(
+        sorted({0.5, *(b + d for b in (0.05, 0.1, 0.25, 0.9) for d in (-near, 0.0, near))})
+    )
+    rng = np.random.default_rng(0)
+    spread = rng.choice([0.4, 2.0], 800, p=[0.8, 0.2])
+    found = Aci().calibrate(simulated(799, spread=spread, quantiles=levels))
+    moves = np.log(found.values[-1, 0])
+    normal = [NormalDist().inv_cdf(level) for level in levels]
+    slopes = np.diff(moves) / np.diff(normal)
+    for band in (0.05, 0.1, 0.25, 0.9):
+        at = levels.index(band)
+        assert slopes[at - 1] == pytest.approx(slopes[at], rel=0.05)
+
+
 @EVERY
 @pytest.mark.parametrize("quantiles", [QUANTILES, PERCENTILES])
 def test_what_is_right_stays_right(calibration: Calibration, quantiles: tuple[float, ...]) -> None:

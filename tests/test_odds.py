@@ -665,6 +665,8 @@ def test_odds_stand_beside_the_base_rate_and_are_judged_by_it(
     ("words", "said"),
     [
         (("--level", "abc"), "--level abc is no price"),
+        (("--level", "-200%"), "AAA has never been at or below zero"),
+        (("--level", "105", "--level", "0"), "--level 0 is 0"),
         (("--level", "105", "--by", "2001-01-01"), "No bar of AAA"),
         (("--level", "105", "--by", "soon"), "is no date"),
         (("--level", "105", "--by", "2023-03-10", "--horizon", "5"), "does not go with --horizon"),
@@ -673,6 +675,7 @@ def test_odds_stand_beside_the_base_rate_and_are_judged_by_it(
         (("--level", "105", "--paths", "1"), "paths are not possible"),
         (("--level", "105", "--suppose", "market"), "cannot be read"),
         (("--level", "105", "--suppose", "market=-90%"), "beyond all"),
+        (("--level", "105", "--suppose", "market=-150%"), "nothing falls by 150%"),
     ],
 )
 def test_odds_command_refuses(

@@ -80,6 +80,9 @@ def test_a_drag_moves_a_line_and_undo_puts_it_back(bench: Workbench) -> None:
     chart.date_dragged.emit(4, True)
     assert bench.features["odds"].kept.until == 4
     assert bench.layout.panels["odds"].until.value() == 4
+    chart.line_dragged.emit(0, -5.0, line.end, True)
+    (moved,) = bench.features["odds"].kept.of(series.symbol)
+    assert moved.start == 0  # no price is below zero
 
 
 def test_the_odds_of_a_drawn_line_are_told(bench: Workbench) -> None:

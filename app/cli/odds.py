@@ -68,6 +68,7 @@ def odds(
     levels = [_read_level(text) for text in level]
     output.check([*source.sources, *input_files(settings)])
     experiment, loaded = loaded_for(origin, source, settings)
+    _check_levels(level, levels, loaded.panel)
     if by:
         experiment = experiment.changed(
             horizon=_bars_until(loaded.panel, by, experiment.task.horizon, origin)
@@ -259,6 +260,34 @@ def _read_level(text: str) -> Callable[[float], float]:
     if number.endswith("%"):
         return lambda last: last * (1 + value / 100)
     return lambda last: value
+
+
+def _check_levels(
+    texts: Sequence[str], levels: Sequence[Callable[[float], float]], panel: Panel
+) -> None:
+    """Refuse a level below zero for a series that never was, and a change in percent of a value
+    that is not above zero.
+
+    Raises
+    ------
+    ConfigError
+        It names the level and the first such series.
+    """
+    for series in living(panel):
+        last = float(series.y[-1])
+        for text, level in zip(texts, levels, strict=True):
+            if text.strip().endswith("%") and last <= 0:
+                raise ConfigError(
+                    f"--level {text}: {series.symbol} is {last:g} at its last bar, of which no "
+                    "share is taken.",
+                    f"Give a value, for example --level {last - abs(last) / 10:g}.",
+                )
+            if level(last) <= 0 < float(series.y.min()):
+                raise ConfigError(
+                    f"--level {text} is {level(last):g}, and {series.symbol} has never been at or "
+                    "below zero: its paths cannot fall that far.",
+                    f"Give a level above zero; the last value is {last:g}.",
+                )
 
 
 def _read_holdings(path: Path, panel: Panel) -> dict[str, float]:

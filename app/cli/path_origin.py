@@ -218,8 +218,9 @@ def _read_change(text: str) -> tuple[str, float]:
         share = float(change.removesuffix("%")) / (100 if change.endswith("%") else 1)
     except ValueError:
         share = float("nan")
-    if not name or not np.isfinite(share) or share <= -1:
-        raise ConfigError(
-            f"--suppose {text} cannot be read.", "For example market=-10%, or AAPL=5%."
-        )
+    example = "For example market=-10%, or AAPL=5%."
+    if not name or not np.isfinite(share):
+        raise ConfigError(f"--suppose {text} cannot be read.", example)
+    if share <= -1:
+        raise ConfigError(f"--suppose {text}: nothing falls by {-share:.0%}.", example)
     return name, share

@@ -2,9 +2,12 @@
 before the years that judge it.
 
 Usage: python benchmarks/accuracy/odds.py PANEL.csv.gz --first 2014-07-01 --end 2016-01-01 [--with
-har] [--paths 1000] [--step 1]
+har] [--paths 1000] [--step 1] [--only events portfolios ranks widths]
        python benchmarks/accuracy/odds.py PANEL.csv.gz ... --truth 400
        python benchmarks/accuracy/odds.py --walks | --cost
+
+``widths`` tells whether portfolios are too wide because their series are, or because of what these
+have in common.
 
 --truth draws what happens from the joint forecasts themselves so many times, and tells how far a
 true model misses the aims by chance.
@@ -50,6 +53,7 @@ from forecasting.paths.scores import (
 )
 from forecasting.series import Dates, Floats, Outcomes
 from forecasting.sources import source
+from forecasting.verdict import diebold_mariano
 
 HORIZON, STEPS, CHANGES = 20, (1, 5, 20), (-0.05, -0.02, -0.01, 0.01, 0.02, 0.05)
 FITTED_SHARE, LEAST_EVENTS = 0.7, 500
@@ -84,9 +88,10 @@ class Events:
         return said, seen
 
 
-def loaded(path: str, first: np.datetime64, end: np.datetime64) -> Panel:
+def loaded(paths: list[str], first: np.datetime64, end: np.datetime64) -> Panel:
     """Return the series with 300 bars before a date, up to another."""
-    kept = [s for s in source(path).load() if np.searchsorted(s.ds, first) >= 300]
+    found = (series for path in paths for series in source(path).load())
+    kept = [s for s in found if np.searchsorted(s.ds, first) >= 300]
     return Panel(tuple(s.head(int(np.searchsorted(s.ds, end))) for s in kept))
 
 
@@ -169,8 +174,11 @@ def _event_line(kind: str, steps: tuple[int, ...], found: dict[str, Events], alo
 
 
 def books(count: int, seed: int = 1, each: int = 50, size: int = 10) -> Floats:
-    """Return weights: all equal, random equal tens, and random long-short tens, [1 + 2 each, S]."""
+    """Return weights: all equal, random equal tens, and random long-short tens, [1 + 2 each, S];
+    of fewer series pairs.
+    """
     rng = np.random.default_rng(seed)
+    size = size if count >= size else 2
     made = [np.full(count, 1 / count)]
     for short in (False, True):
         for _ in range(each):
@@ -203,7 +211,9 @@ def portfolio_figures(
     for position, step in enumerate(STEPS):
         for name, group in GROUPS.items():
             at = (slice(None), group, position)
-            yield f"h={step:2d} {name:12s} {_book_words(made, at, crps, held)}"
+            gap = (crps["joint"] - crps["garch-t"])[at].mean(axis=1)
+            chance = f"p = {diebold_mariano(gap, step - 1):.3f}"
+            yield f"h={step:2d} {name:12s} {_book_words(made, at, crps, held)}, {chance}"
     yield from _test_lines(made)
 
 
@@ -308,6 +318,39 @@ def _test_lines(made: PortfolioHistory) -> Iterator[str]:
             f"{100 * both.mean():.0f} %"
         )
         yield f"one day, VaR-{level}: {shares} of {rates.size}"
+
+
+def width_figures(
+    panel: Panel, predictor: Predictor, dates: Dates, n_paths: int
+) -> Iterator[str]:
+    """Yield why portfolios are too wide or too narrow as drawn: the mean square of what happened in
+    units of the forecast variance, of the series alone and of the portfolio, whose ratio is that of
+    what they had in common. 1 is right, less is too wide.
+    """
+    weights, at = books(len(panel)), np.array(STEPS) - 1
+    residuals = Residuals.of(panel)
+    columns: list[list[np.ndarray]] = [[] for _ in range(5)]
+    for marginals, series, y in past_marginals(predictor, panel, dates, HORIZON):
+        known = residuals.before(marginals.cutoff.max()).take(series)
+        growth = simulate(marginals, known, n_paths).growth[:, at] - 1
+        seen = y[:, at] / marginals.y0[:, None] - 1
+        book = weights[:, series]
+        value, outcome = np.tensordot(book, growth, 1), book @ seen
+        alone = book**2 @ growth.var(axis=2)  # as if each series moved by itself
+        inner = (inside(growth, seen, 80).mean(axis=0), inside(value, outcome, 80))
+        squares = (book**2 @ seen**2 / alone, outcome**2 / alone, value.var(axis=2) / alone)
+        for column, item in zip(columns, (*inner, *squares), strict=True):
+            column.append(item)
+    held, whole, own, together, said = (np.stack(column) for column in columns)
+    for position, step in enumerate(STEPS):
+        yield f"h={step:2d}: 80 % bands of the series held {100 * held[:, position].mean():.1f} %"
+        for name, group in GROUPS.items():
+            part = (slice(None), group, position)
+            common = together[part].mean() / own[part].mean() / said[part].mean()
+            yield (
+                f"  {name:12s} 80 % band {100 * whole[part].mean():.1f} %; mean square over "
+                f"variance: series {own[part].mean():.3f} x in common {common:.3f}"
+            )
 
 
 def true_outcomes(
@@ -653,7 +696,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("panel", nargs="?")
+    parser.add_argument("panel", nargs="*")
     parser.add_argument("--first", default="2014-07-01")
     parser.add_argument("--end", default="2016-01-01")
     parser.add_argument("--with", dest="baseline", default="har", choices=list(BASELINES))
@@ -688,6 +731,7 @@ def main() -> None:
         ),
         "portfolios": lambda: portfolio_figures(panel, predictor, warm, first, asked.paths),
         "ranks": lambda: rank_figures(panel, predictor, dates, 4 * asked.paths),
+        "widths": lambda: width_figures(panel, predictor, dates[:: asked.step], asked.paths),
     }
     if asked.truth:
         figures["truth"] = lambda: truth_figures(

@@ -201,6 +201,8 @@ class OddsController(FeatureController):
         if self._dragged is None:
             self._dragged = self.kept
             self._panel.choose_line(number)
+        if series.y.min() > 0:  # as its paths do, the line stays at or above zero
+            start, end = max(start, 0.0), max(end, 0.0)
         moved = lines[number].model_copy(update={"start": start, "end": end})
         self.kept = self.kept.with_lines(
             series.symbol, (*lines[:number], moved, *lines[number + 1 :])
