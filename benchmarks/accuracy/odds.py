@@ -320,9 +320,7 @@ def _test_lines(made: PortfolioHistory) -> Iterator[str]:
         yield f"one day, VaR-{level}: {shares} of {rates.size}"
 
 
-def width_figures(
-    panel: Panel, predictor: Predictor, dates: Dates, n_paths: int
-) -> Iterator[str]:
+def width_figures(panel: Panel, predictor: Predictor, dates: Dates, n_paths: int) -> Iterator[str]:
     """Yield why portfolios are too wide or too narrow as drawn: the mean square of what happened in
     units of the forecast variance, of the series alone and of the portfolio, whose ratio is that of
     what they had in common. 1 is right, less is too wide.
