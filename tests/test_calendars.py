@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import exchange_calendars
 import numpy as np
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from forecasting.calendars import (
+    exchange,
     future_sessions,
     infer_calendar,
     infer_freq,
@@ -23,6 +25,7 @@ from forecasting.calendars import (
     known_until,
     missing_sessions,
 )
+from forecasting.calendars.table_cache import packed
 from forecasting.errors import DataError
 from forecasting.series import PriceSeries
 
@@ -589,6 +592,50 @@ def test_what_is_known_has_an_end() -> None:
     assert known_until("XSHG") < np.datetime64("2100-01-01")
     with pytest.raises(DataError, match="The calendar 'XXXX' is unknown"):
         known_until("XXXX")
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CANDLECAST_HOME", str(tmp_path))
+    exchange._exchange.cache_clear()
+    exchange._end_known.cache_clear()
+    return tmp_path / "cache"
+
+
+def test_sessions_of_before_need_neither_exchange_calendars_nor_pandas(empty_cache: Path) -> None:
+    first, last = np.datetime64("2021-01-04"), np.datetime64("2024-12-31")
+    made = exchange.exchange_for("XNYS", first, last)
+    assert made is not None
+    code = (
+        "import sys; import numpy as np; from forecasting.calendars import exchange, known_until\n"
+        f"made = exchange.exchange_for('XNYS', np.datetime64('{first}'), np.datetime64('{last}'))\n"
+        "print(made.days.astype(int).sum(), made.closes.astype(int).sum(), made.tz, made.first,"
+        " made.last, known_until('XNYS'), {'exchange_calendars', 'pandas'} & set(sys.modules))"
+    )
+    known = known_until("XNYS")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    expected = (made.days, made.closes)
+    sums = " ".join(str(item.astype(int).sum()) for item in expected)
+    assert done.stdout.strip() == f"{sums} {made.tz} {made.first} {made.last} {known} set()"
+
+
+def test_damaged_sessions_are_computed_anew(empty_cache: Path) -> None:
+    found = known_until("XNYS")
+    (file,) = empty_cache.iterdir()
+    for damaged in (b"", file.read_bytes()[:-40], packed({"other": np.zeros(1)})):
+        file.write_bytes(damaged)
+        exchange._end_known.cache_clear()
+        assert known_until("XNYS") == found
+        assert file.read_bytes() != damaged
+
+
+def test_a_calendar_of_the_program_itself_is_not_kept(empty_cache: Path) -> None:
+    exchange_calendars.register_calendar_alias("MINE", "XLON")
+    try:
+        assert known_until("MINE") == known_until("XLON")
+    finally:
+        exchange_calendars.deregister_calendar("MINE")
+    assert [file.name.split("-")[1] for file in empty_cache.iterdir()] == ["XLON"]
 
 
 def test_unknown_names_are_errors_in_words() -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,13 @@ import numpy as np
 from forecasting.calendars.rules import (
     bare_of,
     calendar_class,
+    is_built_in,
     needs_rules,
     quiet,
     sessions_by_rule,
     usual_closes,
 )
+from forecasting.calendars.table_cache import Tables, cached
 from forecasting.calendars.week import DAY, TradingWeek
 from forecasting.series import Dates, PriceSeries
 
@@ -37,9 +39,21 @@ def known_until(calendar: str) -> np.datetime64:
     DataError
         An unknown calendar.
     """
-    if calendar in ("24/7", "weekdays"):
-        return np.datetime64("NaT", "D")
-    return _as_day(calendar_class(calendar).bound_max(), "2259-12-31")
+    return np.datetime64("NaT", "D") if calendar in ("24/7", "weekdays") else _end_known(calendar)
+
+
+@lru_cache(maxsize=64)
+def _end_known(code: str) -> np.datetime64:
+    """Return the last day that exchange_calendars knows of an exchange."""
+
+    def compute() -> Tables:
+        return {"end": np.array([_as_day(calendar_class(code).bound_max(), "2259-12-31")])}
+
+    def read(found: Tables) -> np.datetime64:
+        day: np.datetime64 = found["end"].astype("datetime64[D]")[0]
+        return day
+
+    return read(cached(f"end-{code}", compute, read, partial(is_built_in, code)))
 
 
 def crosses_midnight(ds: Dates) -> bool:
@@ -72,6 +86,39 @@ def _exchange(code: str, first_decade: int, last_decade: int) -> Exchange | None
     """Return the sessions of whole decades (196 is 1960-1969); None where exchange_calendars
     knows nothing of them.
     """
+
+    def compute() -> Tables:
+        return _tables(_computed(code, first_decade, last_decade))
+
+    name = f"sessions-{code}-{first_decade}-{last_decade}"
+    return _from_tables(cached(name, compute, _from_tables, partial(is_built_in, code)))
+
+
+def _tables(made: Exchange | None) -> Tables:
+    """Return an exchange as arrays without objects; no ends where nothing is known."""
+    if made is None:
+        return {"ends": np.empty(0, "datetime64[D]")}
+    return {
+        "days": made.days,
+        "closes": made.closes,
+        "tz": np.array(made.tz),
+        "ends": np.array([made.first, made.last]),
+    }
+
+
+def _from_tables(found: Tables) -> Exchange | None:
+    """Return the exchange of :func:`_tables`; ValueError or KeyError where it is none."""
+    if not found["ends"].size:
+        return None
+    first, last = found["ends"].astype("datetime64[D]")
+    days, closes = found["days"].astype("datetime64[D]"), found["closes"].astype("datetime64[us]")
+    if days.shape != closes.shape:
+        raise ValueError("the arrays are not of one length")
+    return Exchange(days, closes, str(found["tz"]), first, last)
+
+
+def _computed(code: str, first_decade: int, last_decade: int) -> Exchange | None:
+    """Compute the sessions of whole decades from the calendar and its rules."""
     kind = calendar_class(code)
     # Nanosecond stamps, which exchange_calendars uses, end in 2262.
     start = max(

@@ -4,14 +4,9 @@ exchange_calendars knows.
 
 from __future__ import annotations
 
-import contextlib
-import io
-import os
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +14,7 @@ import numpy as np
 from forecasting.calendars.exchange import crosses_midnight, rezoned
 from forecasting.calendars.future import most_frequent, parsed
 from forecasting.calendars.rules import bare_of, calendar_class, quiet, sessions_by_rule
+from forecasting.calendars.table_cache import Tables, cached
 from forecasting.calendars.week import (
     DAY,
     Mask,
@@ -27,12 +23,7 @@ from forecasting.calendars.week import (
     trading_week,
     without_holes,
 )
-from forecasting.errors import CandlecastError
-from forecasting.files.atomic import atomic_write
 from forecasting.series import Dates, Floats, Ints, PriceSeries
-
-#: Form of the cached table; raise it where its computation changes.
-_FORM = 1
 
 #: Days of which the holidays of all exchanges are held.
 _FIRST, _LAST = np.datetime64("1990-01-01"), np.datetime64("2035-12-31")
@@ -114,62 +105,33 @@ def candidates() -> Candidates:
     """Return sessions and hours of all exchanges; computed once for each version of
     exchange_calendars, then read from the cache.
     """
-    path = _cache_file()
-    try:
-        return _stored(path.read_bytes())
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        made = _computed()
-    with contextlib.suppress(OSError, CandlecastError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(path, _packed(made))
-    return made
+    return _from_tables(cached("exchanges", lambda: _tables(_computed()), _from_tables))
 
 
-def _cache_file() -> Path:
-    """Return where the table is kept: it holds for one version of exchange_calendars and of
-    pandas, which computes the holidays.
-    """
-    from importlib.metadata import version
-
-    import platformdirs
-
-    home = os.environ.get("CANDLECAST_HOME")
-    root = (
-        Path(home) / "cache"
-        if home
-        else platformdirs.user_cache_path("candlecast", appauthor=False)
-    )
-    return root / f"exchanges-{_FORM}-{version('exchange_calendars')}-{version('pandas')}.npz"
-
-
-def _packed(made: Candidates) -> bytes:
-    """Return a table as a compressed archive of arrays, without objects."""
-    buffer = io.BytesIO()
+def _tables(made: Candidates) -> Tables:
+    """Return the candidates as arrays without objects."""
     hours = [
         [";".join(map(str, sorted(item))) for item in part] for part in (made.opens, made.closes)
     ]
-    np.savez_compressed(
-        buffer,
-        codes=np.array(made.codes),
-        zones=np.array(made.zones),
-        trading=np.packbits(made.trading, axis=1),
-        known=made.known,
-        hours=np.array(hours),
-    )
-    return buffer.getvalue()
+    return {
+        "codes": np.array(made.codes),
+        "zones": np.array(made.zones),
+        "trading": np.packbits(made.trading, axis=1),
+        "known": made.known,
+        "hours": np.array(hours),
+    }
 
 
-def _stored(packed: bytes) -> Candidates:
-    """Return the table of an archive; ValueError or KeyError where it is none."""
+def _from_tables(found: Tables) -> Candidates:
+    """Return the candidates of :func:`_tables`; ValueError or KeyError where they are none."""
     size = int((_LAST - _FIRST).astype(np.int64)) + 1
-    with np.load(io.BytesIO(packed), allow_pickle=False) as found:
-        codes, zones = tuple(found["codes"].tolist()), tuple(found["zones"].tolist())
-        trading = np.unpackbits(found["trading"], axis=1, count=size).astype(bool)
-        known = found["known"].astype(np.int64)
-        opens, closes = (
-            tuple(tuple(int(item) for item in text.split(";")) for text in row)
-            for row in found["hours"].tolist()
-        )
+    codes, zones = tuple(found["codes"].tolist()), tuple(found["zones"].tolist())
+    trading = np.unpackbits(found["trading"], axis=1, count=size).astype(bool)
+    known = found["known"].astype(np.int64)
+    opens, closes = (
+        tuple(tuple(int(item) for item in text.split(";")) for text in row)
+        for row in found["hours"].tolist()
+    )
     if not (
         len(codes) == len(zones) == len(trading) == len(known) == len(opens) == len(closes) > 0
         and known.shape[1] == 2

@@ -61,6 +61,13 @@ def calendar_class(code: str) -> Any:
         ) from error
 
 
+def is_built_in(code: str) -> bool:
+    """Tell whether a code is exchange_calendars' own, not one that a program has registered."""
+    from exchange_calendars import calendar_utils
+
+    return code in getattr(calendar_utils, "_default_calendar_factories", {})
+
+
 def bare_of(kind: Any) -> Any:
     """Return a calendar without sessions: its rules, hours and zone do not need them."""
     return kind.__new__(kind)
