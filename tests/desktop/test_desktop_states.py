@@ -22,6 +22,8 @@ from forecasting.events import TrainingKept
 
 SIZES = ((900, 600), (1024, 700), (1920, 1080))
 THEMES = ("light", "dark")
+#: A name as vendors give it to their files, and so to the series.
+LONG = "04_alphavantage_daily_adjusted_2002-2020"
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
         QApplication.instance() or QApplication([])
         with started(
             folder / "home",
-            price_file(folder / "AAA.csv", 400),
+            price_file(folder / f"{LONG}.csv", 400),
             price_file(folder / "BBB.csv", 300, seed=2),
         ) as bench:
             bench.session.check_only(0)

@@ -25,6 +25,7 @@ from app.accessibility import literal
 from app.charts.happened import HappenedChart
 from app.features.evaluation.days import Day
 from app.theme import Theme
+from app.widgets.chart_header import ElidedLabel
 from forecasting.series import Outcomes
 from forecasting.summary import TERMS, KeyNumber, Standing, Summary
 
@@ -141,13 +142,9 @@ class SummaryPage(QWidget):
         self.tiles = [NumberTile() for _ in range(4)]
         self.chart = HappenedChart()
         self.chart.picked.connect(self._picked)
-        self._caption = QLabel()
+        self._caption = ElidedLabel()
         self._caption.setProperty("role", "muted")
-        self._caption.setToolTip(
-            self.tr(
-                "Click a day, or choose it with the arrow keys and Enter, to see it in the chart."
-            )
-        )
+        self._caption.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 2, 0, 6)
         whole.setSpacing(6)
@@ -194,7 +191,7 @@ class SummaryPage(QWidget):
         if first is None or not len(first):
             self._outcomes = None
             self.chart.show_outcomes(None)
-            self._caption.setText(self.tr("What happened"))
+            self._say_what(self.tr("What happened"))
             return
         known = np.unique(first.symbol)
         self._symbol = symbol if symbol in known else str(first.symbol[0])
@@ -205,7 +202,15 @@ class SummaryPage(QWidget):
             if first.horizon > 1
             else self.tr("{symbol}: forecast range of the next bar, and what happened")
         )
-        self._caption.setText(words.format(symbol=self._symbol, step=first.horizon))
+        self._say_what(words.format(symbol=self._symbol, step=first.horizon))
+
+    def _say_what(self, text: str) -> None:
+        """Write what the picture shows above it."""
+        self._caption.setText(text)
+        how = self.tr(
+            "Click a day, or choose it with the arrow keys and Enter, to see it in the chart."
+        )
+        self._caption.setToolTip(literal(f"{text}\n{how}"))
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
