@@ -94,6 +94,7 @@ class QualityList(QWidget):
 
     def _fill(self) -> None:
         clear_rows(self._rows)
+        self._rows.setRowStretch(self._rows.rowCount() - 1, 0)
         for index, finding in zip(
             range(0, 2 * len(self._findings), 2), self._findings, strict=True
         ):
@@ -115,6 +116,7 @@ class QualityList(QWidget):
                     )
                 )
                 self._rows.addWidget(button, index + 1, 1, Qt.AlignmentFlag.AlignLeft)
+        self._rows.setRowStretch(2 * len(self._findings), 1)
 
 
 def _sign(finding: Finding, theme: Theme) -> QPixmap:

@@ -42,7 +42,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CANDLECAST_HOME", str(folder))
         QApplication.instance() or QApplication([])
-        prices = price_file(folder / "AAA.csv", 400)
+        prices = price_file(folder / "04_alphavantage_daily_adjusted_2002-2020.csv", 400)
         with started(folder / "home", prices, size=(1024, 700), engine=True) as bench:
             yield bench
             bench.session.unsaved = False

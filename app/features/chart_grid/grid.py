@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.charts.price import PriceChart
 from app.number_format import number, price_decimals
 from app.theme import Theme
+from app.widgets.name_combo import NameCombo
 from forecasting.series import PriceSeries
 
 #: Rows and columns by the number of charts.
@@ -31,12 +32,7 @@ class ChartCell(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.chart = PriceChart()
-        self.box = QComboBox()
-        self.box.setMinimumContentsLength(8)
-        self.box.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.box.setAccessibleName(self.tr("Series of this chart"))
+        self.box = NameCombo(self.tr("Series of this chart"), 8)
         self.box.setToolTip(self.tr("Choose a loaded series of the watchlist"))
         self.box.textActivated.connect(self.symbol_chosen)
         self._last = QLabel()

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QDialog,
     QHBoxLayout,
     QLabel,
@@ -22,6 +21,7 @@ from app.charts.picture import Picture
 from app.charts.picture_view import PictureView
 from app.theme import Theme
 from app.training_history import TrainingHistory
+from app.widgets.name_combo import NameCombo
 
 _SIZE = (1000, 700)
 #: Height in pixels of a row of panels.
@@ -49,9 +49,8 @@ class ComparisonWindow(QDialog):
         self.setWindowTitle(self.tr("Two trainings side by side"))
         self.resize(*_SIZE)
         self._trainings: tuple[TrainingHistory, ...] = ()
-        self.left, self.right = QComboBox(), QComboBox()
-        self.left.setAccessibleName(self.tr("Training at the left"))
-        self.right.setAccessibleName(self.tr("Training at the right"))
+        self.left = NameCombo(self.tr("Training at the left"), 18)
+        self.right = NameCombo(self.tr("Training at the right"), 18)
         self.export = QPushButton(self.tr("&Export picture…"))
         self.export.setAutoDefault(False)
         self.export.clicked.connect(self.export_requested)
@@ -63,7 +62,6 @@ class ComparisonWindow(QDialog):
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         head = QHBoxLayout()
         for combo in (self.left, self.right):
-            combo.setMinimumContentsLength(18)
             combo.activated.connect(lambda _row: self._show())
             head.addWidget(combo, 1)
         self.overlay = QCheckBox(self.tr("In &one plot"))

@@ -13,7 +13,6 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import (
     QApplication,
-    QComboBox,
     QDialog,
     QFileDialog,
     QFrame,
@@ -32,6 +31,7 @@ from app.charts.picture_view import PictureView
 from app.export.figure import LOGICAL_DPI
 from app.export.tables import cell_text
 from app.theme import Theme
+from app.widgets.name_combo import NameCombo
 from forecasting.attribution import Ablated, Explanation
 from forecasting.errors import CandlecastError, ExportError
 from forecasting.files.atomic import atomic_write
@@ -169,8 +169,7 @@ class ExplanationDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(self.tr("Why this forecast"))
         self._found: tuple[Explanation, ...] = ()
-        self.symbol = QComboBox()
-        self.symbol.setAccessibleName(self.tr("Series"))
+        self.symbol = NameCombo(self.tr("Series"), 14)
         self.symbol.currentIndexChanged.connect(self._show)
         self._text, self._ends = QLabel(), QLabel()
         for label in (self._text, self._ends):

@@ -31,6 +31,7 @@ from app.accessibility import complete, literal, take_literally
 from app.background import Failure
 from app.theme import Theme
 from app.widgets.form_builder import DecimalBox, WholeBox
+from app.widgets.name_combo import NameCombo
 from app.widgets.quality_list import QualityList
 from forecasting.events import Progress
 from forecasting.imported_forecasts.options import AS_FOUND, ForecastOptions
@@ -251,7 +252,7 @@ class JudgeDialog(QDialog):
         self.cutoff, self.name = QLineEdit(), QLineEdit()
         self.baselines = QLineEdit("auto")
         self.horizon, self.step, self.level = WholeBox(), WholeBox(), DecimalBox()
-        self.truth, self.date_format = QComboBox(), QLineEdit()
+        self.truth, self.date_format = NameCombo(_tr("Judged by"), 18), QLineEdit()
         self.prices_all = QCheckBox(_tr("&All values are prices, however far from the others"))
         self._lay_out()
         self._rest = QTimer(self)
@@ -391,9 +392,9 @@ class JudgeDialog(QDialog):
         rows.addWidget(self._button_row())
 
     def _fields(self) -> QGridLayout:
-        self.cutoff.setPlaceholderText(_tr("as the file says; or a date for all, 2024-01-31"))
+        self.cutoff.setPlaceholderText(_tr("as the file says, or 2024-01-31"))
         self.name.setPlaceholderText(_tr("as the file says"))
-        self.date_format.setPlaceholderText(_tr("as the dates say; or dmy, mdy, %d.%m.%Y"))
+        self.date_format.setPlaceholderText(_tr("as the dates say, or dmy, mdy, …"))
         for field, most, words in (
             (self.horizon, 1000, _tr("as the file says")),
             (self.step, 1000, _tr("as many as the horizon")),

@@ -8,7 +8,6 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
-    QComboBox,
     QDialog,
     QHBoxLayout,
     QLabel,
@@ -23,6 +22,7 @@ from app.accessibility import complete, take_literally
 from app.features.evaluation.evaluation_view import EvaluationView
 from app.theme import Theme
 from app.widgets.late import Late
+from app.widgets.name_combo import NameCombo
 from app.widgets.quality_list import QualityList
 from forecasting.imported_forecasts.results import ForecastsJudged, ModelJudgement
 
@@ -53,8 +53,7 @@ class JudgementWindow(QDialog):
         self._found: ForecastsJudged | None = None
         self.late = Late(EvaluationView)
         self.late.once_built(lambda view: view.day_chosen.connect(self.day_chosen))
-        self.models = QComboBox()
-        self.models.setAccessibleName(self.tr("Model that is shown"))
+        self.models = NameCombo(self.tr("Model that is shown"), 14)
         self.models.currentTextChanged.connect(self._show_model)
         self._findings = QualityList()
         self.report = QPushButton(self.tr("Save &report…"))

@@ -20,6 +20,7 @@ from app.charts.plot import Columns
 from app.theme import Theme
 from app.widgets.empty_state import EmptyState
 from app.widgets.form_builder import WholeBox
+from app.widgets.name_combo import NameCombo
 from app.widgets.table_view import TableView
 
 #: Most bars that odds of a baseline reach.
@@ -60,12 +61,10 @@ class OddsPanel(QWidget):
         self._source.setProperty("role", "muted")
         self.add_button = QPushButton(self.tr("&Add line"))
         self.remove_button = QPushButton(self.tr("&Remove line"))
-        self.line_names = QComboBox()
+        self.line_names = NameCombo(self.tr("Line"), 8)
         self.line_names.setEditable(True)
         self.line_names.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        self.line_names.setAccessibleName(self.tr("Line"))
         self.line_names.setToolTip(self.tr("The line to rename or remove"))
-        self.line_names.setMinimumContentsLength(8)
         self.until = WholeBox()
         self.until.setRange(1, _MOST_BARS)
         self.until.setSuffix(self.tr(" bars"))

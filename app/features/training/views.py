@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QButtonGroup,
     QCheckBox,
-    QComboBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -31,6 +30,7 @@ from app.charts.memory import MemoryChart, Trace, share_text
 from app.number_format import significant
 from app.theme import Theme
 from app.widgets.empty_state import EmptyState
+from app.widgets.name_combo import NameCombo
 from app.widgets.remedies import remedy_label
 from forecasting.events import Diagnosis, EpochEnd, SplitMade, StepNorms
 
@@ -273,15 +273,10 @@ class MemoryView(QWidget):
         kinds.addStretch(1)
         self.map.setChecked(True)
         self.curves.toggled.connect(lambda on: self.chart.set_view("curves" if on else "map"))
-        self.compare = QComboBox()
-        self.compare.setAccessibleName(self.tr("Compare with"))
+        self.compare = NameCombo(self.tr("Compare with"), 14)
         self.compare.setToolTip(
             self.tr("An earlier training of this session to lay beside this one")
         )
-        self.compare.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.compare.setMinimumContentsLength(14)
         self.compare.activated.connect(self._show)
         tools = QWidget()
         rows = QVBoxLayout(tools)

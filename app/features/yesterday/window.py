@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QComboBox,
     QDialog,
     QHBoxLayout,
     QLabel,
@@ -20,6 +19,7 @@ from PySide6.QtWidgets import (
 from app.accessibility import complete, take_literally
 from app.features.yesterday.chart import YesterdayChart
 from app.theme import Theme
+from app.widgets.name_combo import NameCombo
 from forecasting.next_bar import NextBar
 
 _SIZE = (900, 560)
@@ -46,8 +46,7 @@ class YesterdayWindow(QDialog):
         self.resize(*_SIZE)
         self._found: tuple[tuple[str, NextBar], ...] = ()
         self.chart = YesterdayChart()
-        self.runs = QComboBox()
-        self.runs.setAccessibleName(self.tr("Training and series"))
+        self.runs = NameCombo(self.tr("Training and series"), 18)
         self.runs.currentIndexChanged.connect(self._show)
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(-_FARTHEST, _FARTHEST)
