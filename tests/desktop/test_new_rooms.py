@@ -46,7 +46,10 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     folder = tmp_path_factory.mktemp("rooms")
     draw = np.random.default_rng(3)
     days = pd.bdate_range("2023-01-02", periods=BARS)
-    for name in ("04_alphavantage_daily_adjusted_2002-2020", "Berkshire Hathaway Inc Class B ordinary shares"):
+    for name in (
+        "04_alphavantage_daily_adjusted_2002-2020",
+        "Berkshire Hathaway Inc Class B ordinary shares",
+    ):
         close = 50 * np.exp(np.cumsum(draw.normal(0, 0.01, BARS)))
         frame = pd.DataFrame({"Date": days, "Close": close, "mood": draw.normal(size=BARS)})
         frame.to_csv(folder / f"{name}.csv", index=False)
@@ -56,7 +59,10 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
         patch.setenv("CANDLECAST_HOME", str(folder))
         patch.chdir(folder)
         QApplication.instance() or QApplication([])
-        files = (str(folder / "04_alphavantage_daily_adjusted_2002-2020.csv"), str(folder / "Berkshire Hathaway Inc Class B ordinary shares.csv"))
+        files = (
+            str(folder / "04_alphavantage_daily_adjusted_2002-2020.csv"),
+            str(folder / "Berkshire Hathaway Inc Class B ordinary shares.csv"),
+        )
         with started(folder / "home", *files, size=(1024, 700), engine=True) as bench:
             wait_until(lambda: bench.session.engine is not None, "the engine is ready")
             yield bench
