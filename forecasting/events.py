@@ -599,7 +599,8 @@ class RunResult:
     An earlier run that is shown again has of the outcomes the network's only, with the quantiles
     that are drawn: of every model there are ``profiles`` instead. Where something was not kept,
     ``lacking`` says why. ``left_out`` tells by symbol why a series has no forecast: it is too short
-    and no part of ``panel``, or it ended before the others.
+    and no part of ``panel``, or it ended before the others. ``candles`` says whether its forecast
+    is drawn as whole candles.
     """
 
     config: RunConfig
@@ -615,6 +616,7 @@ class RunResult:
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     lacking: str = ""
     left_out: Mapping[str, str] = field(default_factory=dict)
+    candles: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from window_bench import idle, price_file, wait, window
+from run_bench import finished
+from window_bench import exported, idle, price_file, rested, wait, window
 
+from app import dialogs, export
 from app.cli import main
 from forecasting import RunConfig, jobs
 from forecasting.errors import DataError
@@ -19,6 +21,8 @@ from forecasting.events import EngineReady
 from forecasting.paths.candles import PARTS, BarShapes, CandlesMade, candle_samples
 from forecasting.paths.sampling import Paths
 from forecasting.series import Panel, PriceSeries
+from forecasting.store import RunStore
+from forecasting.store.runs import restored
 
 BARS, H, K = 700, 4, 4000
 
@@ -184,3 +188,49 @@ def test_the_window_draws_the_forecast_as_candles(tmp_path: Path, qapp: object) 
         switch.trigger()
         bench.chart.refresh()
         assert not artist.known
+
+
+def test_a_run_and_a_project_keep_that_they_are_drawn_as_candles(
+    tmp_path: Path, qapp: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialogs, "ask_save_project", lambda *_: "discard")
+    (tmp_path / "settings").mkdir()
+    with window(tmp_path / "settings", price_file(tmp_path / "AAA.csv", 200)) as bench:
+        switch, artist = bench.actions["whole_candles"], bench.chart.forecasts.candles
+        finished(bench)
+        plain = bench.runs.last
+        finished(bench, seed=1)
+        switch.trigger()
+        wait(lambda: bench.runs.last is not None and bench.runs.last.candles)
+        drawn = bench.runs.last
+        assert plain is not None
+        assert drawn is not None
+        idle(bench)
+        assert exported(bench, tmp_path / "run.html")
+        assert "the next bars as candles" in (tmp_path / "run.html").read_text(encoding="utf-8")
+        project = tmp_path / "mine.candleproject"
+        assert bench.project_controller.save_to(project)
+        bench._preferences.whole_candles = False  # as another window, or another user, prefers
+        for key, on in ((plain.key, False), (drawn.key, True)):
+            bench.runs.show(key)
+            wait(lambda key=key: bench.runs.last is not None and bench.runs.last.key == key)
+            rested(bench)
+            assert switch.isChecked() == on
+            assert (artist.candles is not None) == on
+        assert not bench._preferences.whole_candles, "showing a run is no preference"
+        switch.trigger()
+        rested(bench)
+        with RunStore() as store:
+            assert not any(run.candles for run in store.runs()), "switched off for this run"
+        bench.load([str(project)])
+        rested(bench)
+        wait(lambda: artist.candles is not None)
+        with RunStore() as store:
+            panel = bench.session.panel
+            assert panel is not None
+            again = restored(*store.find(drawn.key), panel)
+        for candles in (True, False):
+            export.write(tmp_path / "run.html", replace(again, candles=candles))
+            page = (tmp_path / "run.html").read_text(encoding="utf-8")
+            assert ("the next bars as candles" in page) == candles
+        bench.session.unsaved = False

@@ -107,8 +107,9 @@ def test_a_store_without_events_opens_and_gets_them(yahoo: YahooServer) -> None:
     fetched()
     with sqlite3.connect(store_path()) as db:  # as the version before wrote it
         db.execute("DROP TABLE price_event")
+        db.execute("DROP TABLE run_candles")
         db.execute("ALTER TABLE price_series DROP COLUMN event_kinds")
-        db.execute(f"PRAGMA user_version = {len(MIGRATIONS) - 1}")
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS) - 2}")
     db.close()
     assert told(fetched(refresh="never")) == []
     yahoo.markets["AAPL"] = market()

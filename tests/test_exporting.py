@@ -477,7 +477,12 @@ def test_plots_and_series_each_get_a_file(
         saved,
         options_from({"plot": "all", "size": "400x300"}, [tmp_path / "h.svg"]),
     )
-    assert sorted(path.name for path in tmp_path.glob("h*")) == ["h-OTHER.svg", "h.svg"]
+    assert sorted(path.name for path in tmp_path.glob("h*")) == [
+        "h-OTHER.svg",
+        "h-candles-OTHER.svg",
+        "h-candles.svg",
+        "h.svg",
+    ]
 
 
 def test_all_plots_have_titles_of_their_own() -> None:

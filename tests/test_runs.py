@@ -124,6 +124,8 @@ def test_runs_are_listed_noted_deleted_and_put_back() -> None:
     with RunStore() as store:
         first, second = (store.add(*recorded(result(seed=seed))).key for seed in (1, 2))
         store.note(first, "the better one")
+        store.draw_candles(first, on=True)
+        store.draw_candles("nothing", on=True)
         assert [(kept.key, kept.notes) for kept in store.runs()] == [
             (second, ""),
             (first, "the better one"),
@@ -136,6 +138,10 @@ def test_runs_are_listed_noted_deleted_and_put_back() -> None:
             second: "",
             first: "the better one",
         }
+        assert {kept.key: kept.candles for kept in store.runs()} == {second: False, first: True}
+        assert store.find(first)[0].candles
+        store.draw_candles(first, on=False)
+        assert not any(kept.candles for kept in store.runs())
         with pytest.raises(DataError, match="no run"):
             store.find("zzz")
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from app.charts.plot import Plot
 from forecasting.events import Prediction, RunResult
+from forecasting.generators import run_to_end
 
 # Qt and pyqtgraph are imported by whoever builds a plot: the list of kinds is read by commands that
 # draw nothing.
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Past forecasts that one plot shows at most: more would be mere specks.
 _FANS = 60
+#: Past bars beside the candles of a forecast.
+_CANDLE_BARS = 60
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,25 @@ def _foreseen(result: RunResult | Prediction, symbol: str) -> PriceChart:
     chart = PriceChart()
     chart.show_series(next(series for series in result.panel if series.symbol == symbol))
     chart.show_forecast(next((item for item in result.forecasts if item.symbol == symbol), None))
+    return chart
+
+
+def _candles(result: RunResult | Prediction, symbol: str) -> Plot | None:
+    """Return the last bars and the candles of the forecast; None where none can be made."""
+    from forecasting.errors import DataError
+    from forecasting.jobs import candles_of
+
+    forecast = next((item for item in result.forecasts if item.symbol == symbol), None)
+    series = next(series for series in result.panel if series.symbol == symbol)
+    if forecast is None:
+        return None
+    try:
+        made = run_to_end(candles_of(series, forecast))
+    except DataError:
+        return None
+    chart = _foreseen(result, symbol)
+    chart.show_candles(made)
+    chart.show_range(_CANDLE_BARS)
     return chart
 
 
@@ -203,6 +225,12 @@ def _residuals(result: RunResult, symbol: str) -> Plot | None:
 #: Every plot by name, in the order of menus and reports. A new plot is a new entry.
 PLOTS: dict[str, PlotSpec] = {
     "price": PlotSpec("Prices and forecast", _price, per_series=True, predict=_foreseen),
+    "candles": PlotSpec(
+        "The next bars as candles",
+        _candles,
+        per_series=True,
+        predict=_candles,
+    ),
     "past": PlotSpec(
         "Past forecasts",
         _past,

@@ -66,7 +66,7 @@ def candles(
             for path in export or []:
                 attempt(partial(_write, path, made))
             if finished is not None and keep_it:
-                keep_run(finished.result, settings)
+                keep_run(finished.result, settings, candles=True)
             attempt(lambda: _show(made, as_json))
     return stopper.exit_status
 

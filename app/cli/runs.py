@@ -45,15 +45,22 @@ _MOST_ROWS = 60
 _SKILL_ROUNDING = 1e-6
 
 
-def keep_run(result: RunResult, settings: Mapping[str, Any], loaded: Panel | None = None) -> None:
+def keep_run(
+    result: RunResult,
+    settings: Mapping[str, Any],
+    loaded: Panel | None = None,
+    *,
+    candles: bool = False,
+) -> None:
     """Keep a finished training; a store that cannot be used costs a note, not the result.
 
-    ``loaded`` holds the series that were loaded, with those that are not forecast themselves.
+    ``loaded`` holds the series that were loaded, with those that are not forecast themselves;
+    ``candles`` says whether its forecast is to be drawn as whole candles.
     """
     from forecasting.store.runs import recorded
 
     panel = loaded or result.panel
-    _keep(lambda: recorded(result, _requests(panel, settings, result.config.inputs)))
+    _keep(lambda: recorded(result, _requests(panel, settings, result.config.inputs)), candles)
 
 
 def keep_backtest(finished: BacktestFinished, panel: Panel, settings: Mapping[str, Any]) -> None:
@@ -67,9 +74,11 @@ def keep_backtest(finished: BacktestFinished, panel: Panel, settings: Mapping[st
     )
 
 
-def _keep(make: Callable[[], tuple[RunRecord, bytes, bytes]]) -> None:
+def _keep(make: Callable[[], tuple[RunRecord, bytes, bytes]], candles: bool = False) -> None:
     with noted("The run was not kept."), _opened() as store:
-        store.add(*make())
+        run = store.add(*make())
+        if candles:
+            store.draw_candles(run.key, on=True)
 
 
 @contextlib.contextmanager
@@ -557,6 +566,7 @@ def _document(run: StoredRun, *, full: bool = False) -> Document:
         "notes": run.notes,
         "name": run.name,
         "tags": list(run.tags),
+        "candles": run.candles,
     }
     if full:
         document |= {

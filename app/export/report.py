@@ -38,6 +38,10 @@ _MOST_SERIES, _MOST_BYTES = 12, 600_000
 #: Findings, and series without a forecast, that are named beside the verdict.
 _MOST_NOTES = 8
 _MOST_ROWS = 60
+_CANDLES = (
+    "Bodies reach from the median open to the median close, hollow where they rise, wicks to the "
+    "medians of high and low; behind them the 80 % bands of high and low."
+)
 
 
 def report(figure: Figure) -> Generator[None, None, Callable[[], bytes]]:
@@ -183,7 +187,13 @@ def _series_plots(figure: Figure, result: RunResult, palette: Palette) -> Parts:
     for index, symbol in enumerate(symbols[:_MOST_SERIES]):
         drawing = yield from plot_svg("price", result, symbol, palette, tall=0.5)
         drawn += len(drawing)
+        candles = ""
+        if result.candles:
+            candles = yield from plot_svg("candles", result, symbol, palette, tall=0.5)
         yield plot_section(f"{symbol}: {PLOTS['price'].title.lower()}", "", drawing)
+        if candles:
+            title = PLOTS["candles"].title
+            yield plot_section(f"{symbol}: {title[0].lower()}{title[1:]}", _CANDLES, candles)
         if drawn > _MOST_BYTES and index + 1 < len(symbols):
             break
     left = len(symbols) - min(len(symbols), index + 1)

@@ -559,6 +559,7 @@ class Workbench(QObject):
         self.runs.notified.connect(self.banner.show_notice)
         self.runs.warned.connect(self.banner.show_lasting)
         self.runs.recalled.connect(self._show_recalled)
+        self.features["whole_candles"].drawn.connect(self.runs.keep_candles)
         self.features["drawings"].hinted.connect(self._status.rest)
         self.features["drawings"].odds_requested.connect(
             lambda *line: self.features["odds"].add_along(*line)

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from forecasting.jobs.job import Job
     from forecasting.jobs.judging_forecasts import judge_forecasts, preview_forecasts
     from forecasting.jobs.loading import cached_tickers, load, understand
-    from forecasting.jobs.odds import PathsPlan, calibrated_baseline, candles, portfolio, simulate
+    from forecasting.jobs.odds import (
+        PathsPlan,
+        calibrated_baseline,
+        candles,
+        candles_of,
+        portfolio,
+        simulate,
+    )
     from forecasting.jobs.predicting import future, predict
     from forecasting.jobs.repeating import repeat
     from forecasting.jobs.searching import search, train_trial
@@ -48,6 +55,7 @@ _PUBLIC = {
     "cached_tickers": "forecasting.jobs.loading",
     "calibrated_baseline": "forecasting.jobs.odds",
     "candles": "forecasting.jobs.odds",
+    "candles_of": "forecasting.jobs.odds",
     "check_saving": "forecasting.jobs.training",
     "combine": "forecasting.jobs.combining",
     "drop_short_series": "forecasting.checks",
@@ -87,6 +95,7 @@ __all__ = [
     "cached_tickers",
     "calibrated_baseline",
     "candles",
+    "candles_of",
     "check_saving",
     "combine",
     "drop_short_series",

@@ -17,10 +17,11 @@ from forecasting.jobs.job import Job, never
 from forecasting.jobs.predicting import load_network
 from forecasting.jobs.preparing import told, told_ended
 from forecasting.jobs.training import train
-from forecasting.series import Forecast, Panel
+from forecasting.series import Forecast, Panel, PriceSeries
 
 if TYPE_CHECKING:
     from forecasting.paths.calibrated import ValueRecord
+    from forecasting.paths.candles import Candles
     from forecasting.paths.dependence import DependenceName
     from forecasting.paths.level_record import LevelRecord
     from forecasting.paths.results import PathsMade, PortfolioBacktest
@@ -34,6 +35,8 @@ _JUDGED_SHARE, _MOST_JUDGED, _JUDGED_PATHS = 0.15, 500, 1000
 #: Share of the dates before those, from which the value of a portfolio learns its own misses.
 _LEARNED_SHARE = 0.12
 _LEAST_BARS = 30
+#: Paths that the candles of a forecast are made of.
+_CANDLE_PATHS = 5000
 #: Bars that a series needs to be drawn together with others.
 _LEAST_TOGETHER = 60
 _LONGER = "Load more of its history."
@@ -160,6 +163,41 @@ def candles(
     if backtest and predictor is not None:
         record = yield from judge_candles(predictor, made.panel, made.paths.horizon, plan.seed)
     yield CandlesMade(found, made.panel, record, made.supposed)
+
+
+def candles_of(
+    series: PriceSeries, forecast: Forecast, should_stop: Callable[[], bool] = never
+) -> Generator[Event, None, Candles]:
+    """Make the candles of a forecast that was made before: the same ones each time.
+
+    Parameters
+    ----------
+    series : PriceSeries
+        With open, high and low; bars after the cutoff are not looked at.
+    forecast : Forecast
+        Of its closes.
+    should_stop : callable
+
+    Yields
+    ------
+    Event
+        Those of :func:`candles`.
+
+    Raises
+    ------
+    DataError
+        As of :func:`forecasting.paths.candles.check_forecast` and :func:`candles`.
+    """
+    from forecasting.paths.candles import CandlesMade, check_forecast
+
+    check_forecast(series, forecast)
+    plan = PathsPlan(forecasts=(forecast,), n_paths=_CANDLE_PATHS)
+    made: CandlesMade | None = None
+    for event in candles(Panel((series,)), RunConfig(), plan, should_stop):
+        yield event
+        made = event if isinstance(event, CandlesMade) else made
+    assert made is not None
+    return made.candles[0]
 
 
 def check_judgeable(plan: PathsPlan) -> None:

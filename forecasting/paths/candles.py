@@ -18,7 +18,7 @@ from forecasting.events import Event, Predictor, Progress
 from forecasting.paths.past import cutoff_dates, past_paths
 from forecasting.paths.sampling import Paths
 from forecasting.paths.scores import sample_crps
-from forecasting.series import Dates, Floats, Panel, PriceSeries
+from forecasting.series import Dates, Floats, Forecast, Panel, PriceSeries
 from forecasting.volatility import ewma
 
 PARTS = ("open", "high", "low", "close")
@@ -61,10 +61,7 @@ class BarShapes:
             No open, high and low, values of zero and below, or too few whole bars.
         """
         if not series.has_range:
-            raise DataError(
-                f"{series.symbol} has no open, high and low, of which candles are made.",
-                "Load bars with all four prices.",
-            )
+            raise _no_range(series)
         bars = [series[part][-_MOST_BARS - 1 :] for part in PARTS]
         first, top, low, last = bars
         whole = np.isfinite(bars).all(axis=0) & (np.min(bars, axis=0) > 0)
@@ -160,6 +157,31 @@ def candles(paths: Paths, panel: Panel, seed: int = 0) -> tuple[Candles, ...]:
         about = (symbol, paths.model, paths.cutoff[index], float(paths.y0[index]))
         found.append(Candles(*about, paths.ds[index], LEVELS, values))
     return tuple(found)
+
+
+def check_forecast(series: PriceSeries, forecast: Forecast) -> None:
+    """Check that candles can be made of a forecast of a series.
+
+    Raises
+    ------
+    DataError
+        A series without open, high and low, or a forecast of anything but its closes.
+    """
+    if not series.has_range:
+        raise _no_range(series)
+    known = int(np.searchsorted(series.ds, forecast.cutoff, side="right"))
+    if known == 0 or not np.isclose(series.y[known - 1], forecast.y0):
+        raise DataError(
+            f"The forecast of {series.symbol} is none of closes, of which candles are made.",
+            "Train with the close as what is forecast.",
+        )
+
+
+def _no_range(series: PriceSeries) -> DataError:
+    return DataError(
+        f"{series.symbol} has no open, high and low, of which candles are made.",
+        "Load bars with all four prices.",
+    )
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             series INTEGER NOT NULL REFERENCES price_series (id) ON DELETE CASCADE,
             kind TEXT NOT NULL, ds INTEGER NOT NULL, value REAL NOT NULL, PRIMARY KEY (series, kind, ds)) WITHOUT ROWID""",
     ),
+    ("CREATE TABLE run_candles (run TEXT PRIMARY KEY REFERENCES run (key) ON DELETE CASCADE)",),
 )
 
 

@@ -58,6 +58,10 @@ _INSERT_LABEL = (
     "INSERT OR REPLACE INTO run_label (run, name, tags) SELECT ?, ?, ? WHERE "
     "EXISTS (SELECT 1 FROM run WHERE key = ?)"
 )
+_INSERT_CANDLES = (
+    "INSERT OR IGNORE INTO run_candles (run) SELECT ? WHERE EXISTS "
+    "(SELECT 1 FROM run WHERE key = ?)"
+)
 
 
 class RunSeries(Settings):
@@ -238,6 +242,8 @@ class StoredRun:
         What the user calls it.
     tags : tuple of str
         Words by which the user finds it again, in order.
+    candles : bool
+        Whether its forecast is drawn as whole candles.
     """
 
     key: str
@@ -245,6 +251,7 @@ class StoredRun:
     notes: str = ""
     name: str = ""
     tags: tuple[str, ...] = ()
+    candles: bool = False
 
     @property
     def symbols(self) -> str:
@@ -306,8 +313,13 @@ class RunStore(Database):
         """Return all runs, latest first."""
         with_curves = self._guarded(lambda: self._rows("", ()))
         labels = {row[0]: row[1:3] for row in self._guarded(lambda: self._labels(""))}
+        drawn = {row[0] for row in self._guarded(lambda: self._as_candles(""))}
         found = (self._kept(key, row) for key, *row in with_curves)
-        return tuple(_labelled(run, labels.get(run.key)) for run in found if run is not None)
+        return tuple(
+            replace(_labelled(run, labels.get(run.key)), candles=run.key in drawn)
+            for run in found
+            if run is not None
+        )
 
     def find(self, key: str) -> tuple[StoredRun, Curves]:
         """Return a run by its key, or by as many first letters of it as tell it from the others.
@@ -329,7 +341,8 @@ class RunStore(Database):
         if kept is None:
             raise DataError(f"The run {name} is damaged.", "Delete it.")
         labels = self._guarded(lambda: self._labels("WHERE run = ?", (name,)))
-        found = _labelled(kept, labels[0][1:3] if labels else None)
+        drawn = bool(self._guarded(lambda: self._as_candles("WHERE run = ?", (name,))))
+        found = replace(_labelled(kept, labels[0][1:3] if labels else None), candles=drawn)
         return found, unpacked(kept.record, row[2])
 
     def outcomes(self, key: str) -> StoredOutcomes:
@@ -361,8 +374,9 @@ class RunStore(Database):
             rows = [row for key in wanted for row in self._rows("WHERE key = ?", (key,))]
             texts = [row for key in wanted for row in self._told(key)]
             labels = [row for key in wanted for row in self._labels("WHERE run = ?", (key,))]
+            drawn = [row for key in wanted for row in self._as_candles("WHERE run = ?", (key,))]
             self._do(("DELETE FROM run WHERE key = ?", [(key,) for key in wanted]))
-            return Deleted(tuple(rows), tuple(texts), tuple(labels))
+            return Deleted(tuple(rows), tuple(texts), tuple(labels), tuple(drawn))
 
         return self._guarded(work)
 
@@ -373,6 +387,7 @@ class RunStore(Database):
                 (_INSERT, deleted.rows),
                 (_INSERT_OUTCOMES, deleted.outcomes),
                 (_INSERT_LABEL, deleted.labels),
+                (_INSERT_CANDLES, deleted.candles),
             )
         )
 
@@ -388,6 +403,14 @@ class RunStore(Database):
         """Write name and tags of a run; of a run that is not there nothing is written."""
         row = (key, name.strip()[:LONGEST_NAME], " ".join(_tags(tags)), key)
         self._guarded(lambda: self._do((_INSERT_LABEL, [row])))
+
+    def draw_candles(self, key: str, on: bool) -> None:
+        """Keep whether the forecast of a run is drawn as whole candles; of a run that is not there
+        nothing is written.
+        """
+        drawn = (_INSERT_CANDLES, [(key, key)])
+        plain = ("DELETE FROM run_candles WHERE run = ?", [(key,)])
+        self._guarded(lambda: self._do(drawn if on else plain))
 
     def _do(self, *work: tuple[str, Sequence[Sequence[object]]]) -> None:
         """Carry out statements, each with all its rows: all of it or nothing."""
@@ -407,6 +430,11 @@ class RunStore(Database):
         with self._reading() as db:
             query = f"SELECT run, name, tags, run FROM run_label {where}"  # noqa: S608
             return db.execute(query, values).fetchall()
+
+    def _as_candles(self, where: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        """Return rows of runs that are drawn as candles, as :data:`_INSERT_CANDLES` takes them."""
+        with self._reading() as db:
+            return db.execute(f"SELECT run, run FROM run_candles {where}", values).fetchall()  # noqa: S608
 
     def _rows(self, where: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         with self._reading() as db:
@@ -454,6 +482,7 @@ class Deleted:
     rows: tuple[tuple[object, ...], ...]
     outcomes: tuple[tuple[object, ...], ...] = ()
     labels: tuple[tuple[object, ...], ...] = ()
+    candles: tuple[tuple[object, ...], ...] = ()
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -602,7 +631,15 @@ def restored(
     drawn = (curves.history, curves.forecasts, curves.baselines)
     judged = (told.outcomes, restored_scores(record), restored_verdict(record))
     return RunResult(
-        kept.config, panel, split, *drawn, *judged, _info(record), told.profiles, told.lacking
+        kept.config,
+        panel,
+        split,
+        *drawn,
+        *judged,
+        _info(record),
+        told.profiles,
+        told.lacking,
+        candles=kept.candles,
     )
 
 

@@ -267,6 +267,9 @@ class ExportController(QObject):
         symbol = session.series.symbol if session.series else None
         if result is not None and symbol not in result.panel.symbols:
             result = None
+        if isinstance(result, RunResult):
+            drawn = self._chart.forecasts.candles.candles is not None
+            result = replace(result, candles=drawn)
         return Figure(result, symbol, self._chart, look=Look(theme=theme))
 
     def ask_save_model(self) -> bool:

@@ -42,6 +42,7 @@ from app.widgets.status_line import StatusLine
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.series import PriceSeries
+from forecasting.store.runs import StoredRun
 
 #: Milliseconds from a change to its recovery copy: with the writing less than two seconds.
 _KEEP_MS = 1500
@@ -100,7 +101,7 @@ class ProjectController(FeatureController):
         self._clean: tuple[object, ...] | None = None
         self._config = RunConfig()
         self._prints: WeakKeyDictionary[PriceSeries, str] = WeakKeyDictionary()
-        self._packed: tuple[str, ProjectRun] | None = None
+        self._packed: tuple[StoredRun, ProjectRun] | None = None
         self._stamp: tuple[int, int] | None = None
         self._timer = 0
         self._writing = self._started = self._complained = self._dirty = False
@@ -114,6 +115,7 @@ class ProjectController(FeatureController):
             self._model.config_changed,
             runs.kept,
             runs.recalled,
+            runs.candles_changed,
             context.panels["runs"].compare_requested,
         ):
             signal.connect(self.touch)
@@ -300,8 +302,8 @@ class ProjectController(FeatureController):
         curves = self._runs.curves(run.key) if run else None
         if run is None or curves is None:
             return None
-        if self._packed is None or self._packed[0] != run.key:
-            self._packed = (run.key, ProjectRun.of(run, curves))
+        if self._packed is None or self._packed[0] is not run:
+            self._packed = (run, ProjectRun.of(run, curves))
         return self._packed[1]
 
     def _view(self) -> ProjectView:

@@ -99,12 +99,15 @@ class ProjectView(Settings):
 
 
 class ProjectRun(Settings):
-    """A run with all that shows it again; ``curves`` are packed numbers in base64."""
+    """A run with all that shows it again; ``curves`` are packed numbers in base64, ``candles``
+    says whether its forecast is drawn as whole candles.
+    """
 
     record: RunRecord
     curves: str = Field("", max_length=MOST_BYTES)
     key: str = Field(max_length=100)
     notes: str = Field("", max_length=LONGEST_NOTE)
+    candles: bool = False
 
     @classmethod
     def of(cls, run: StoredRun, curves: Curves) -> ProjectRun:
@@ -114,6 +117,7 @@ class ProjectRun(Settings):
             curves=base64.b64encode(packed(curves)).decode(),
             key=run.key,
             notes=run.notes,
+            candles=run.candles,
         )
 
     def unpack(self) -> tuple[StoredRun, Curves]:
@@ -122,7 +126,8 @@ class ProjectRun(Settings):
             data = base64.b64decode(self.curves, validate=True)
         except binascii.Error:
             data = b""
-        return StoredRun(self.key, self.record, self.notes), unpacked(self.record, data)
+        run = StoredRun(self.key, self.record, self.notes, candles=self.candles)
+        return run, unpacked(self.record, data)
 
 
 class Project(Settings):

@@ -108,6 +108,8 @@ class RunsController(QObject):
         A CandlecastError.
     kept : Signal
         A run has been kept.
+    candles_changed : Signal
+        Whether the shown run is drawn as candles was changed.
     last : StoredRun or None
         The run that is shown, or was last.
     """
@@ -119,6 +121,7 @@ class RunsController(QObject):
     tested = Signal(object, object, object)
     filled = Signal()
     kept = Signal()
+    candles_changed = Signal()
 
     def __init__(
         self,
@@ -147,6 +150,7 @@ class RunsController(QObject):
         self._history = model.history
         self._deletion: Change | None = None
         self._again = False
+        self._candles: bool | None = None
         self.last: StoredRun | None = None
         panel.compare_requested.connect(self._compare)
         panel.difference_requested.connect(self._show_difference)
@@ -233,6 +237,18 @@ class RunsController(QObject):
             task = self._do(lambda store: _read_whole(store, run.key), _CURVES)
             task.returned.connect(lambda read: self._fill(shown, read.told[run.key]))
         return True
+
+    def keep_candles(self, on: bool) -> None:
+        """Keep whether the forecast of the run that is shown is drawn as whole candles."""
+        self._candles, run = on, self.last
+        if run is None or self._session.running or run.candles == on:
+            return
+        self.last = replace(run, candles=on)
+        if run.key in self._unkept:
+            self._unkept[run.key] = self.last
+        else:
+            self._do(lambda store: _drawn(store, run.key, on), f"{_KEY}-candles")
+        self.candles_changed.emit()
 
     def reproduce(self, key: str) -> None:
         """Load the prices of a run and put its settings in the form; tells whether the prices
@@ -321,7 +337,7 @@ class RunsController(QObject):
             case RepeatFinished():
                 self._show_repeated(event)
             case RunFinished():
-                self.last = None
+                self.last = self._candles = None
                 result, requests = event.result, self._requests()
                 self._keep(lambda: recorded(result, requests))
             case BacktestFinished():
@@ -373,6 +389,8 @@ class RunsController(QObject):
         self._mark()
         self._draw()
         if isinstance(event, RunKept):
+            if self._candles is not None:
+                self.keep_candles(self._candles)
             self.kept.emit()
 
     def _mark(self) -> None:
@@ -652,6 +670,11 @@ def _put_back(store: RunStore, deleted: Deleted) -> RunsRead:
 
 def _labelled(store: RunStore, key: str, name: str, tags: tuple[str, ...]) -> RunsRead:
     store.label(key, name, tags)
+    return RunsRead(store.runs())
+
+
+def _drawn(store: RunStore, key: str, on: bool) -> RunsRead:
+    store.draw_candles(key, on)
     return RunsRead(store.runs())
 
 

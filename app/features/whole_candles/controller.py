@@ -6,21 +6,18 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QTimer, Signal
 
 from app.background import Failure, Job
 from app.features.spec import FeatureContext, FeatureController
-from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, DataError
 from forecasting.events import Event, ForecastMade, RunFinished
-from forecasting.series import Forecast, Panel, PriceSeries
+from forecasting.series import Forecast, PriceSeries
 
 if TYPE_CHECKING:
     from forecasting.paths.candles import Candles
 
 _TASK = "whole-candles"
-_PATHS = 5000
 #: Milliseconds that a change of what is shown rests.
 _REST_MS = 150
 
@@ -40,13 +37,22 @@ class WholeCandlesController(FeatureController):
     Parameters
     ----------
     context : FeatureContext
+
+    Attributes
+    ----------
+    drawn : Signal
+        Whether the forecast of the shown run is drawn as candles.
     """
+
+    drawn = Signal(bool)
 
     def __init__(self, context: FeatureContext) -> None:
         super().__init__(context)
         self._chart, self._action = context.chart, context.actions["whole_candles"]
         self._made: _Made | None = None
         self._asked: Forecast | None = None
+        self._run: tuple[Forecast, ...] | None = None
+        self._following = False
         box = context.model.candles_box
         for switch in (self._action, box):
             switch.setChecked(self._preferences.whole_candles)
@@ -67,6 +73,7 @@ class WholeCandlesController(FeatureController):
         """Show the candles of the forecast that the chart shows; make them where they are not
         there yet.
         """
+        self._follow_run()
         series, forecast = self._session.series, self._forecast()
         made = self._made
         fits = made is not None and made.series.has_bars_of(series) and made.forecast is forecast
@@ -74,6 +81,9 @@ class WholeCandlesController(FeatureController):
         candles = made.candles if shown and made is not None else None
         if candles is not self._chart.forecasts.candles.candles:
             self._chart.show_candles(candles)
+        run = self._run or ()
+        if any(item is forecast for item in run) and (shown or not self._action.isChecked()):
+            self.drawn.emit(shown)
         if fits or not self._action.isChecked() or series is None or forecast is None:
             return
         if self._asked is forecast or self._session.busy or _refusal(series, forecast):
@@ -92,7 +102,19 @@ class WholeCandlesController(FeatureController):
         same = series is not None and forecast is not None and forecast.symbol == series.symbol
         return forecast if same else None
 
+    def _follow_run(self) -> None:
+        """Draw another run as it was drawn before, or as the user prefers."""
+        result = self._session.result
+        run = None if result is None else result.forecasts
+        if run is not self._run and result is not None:
+            self._following = True
+            self._action.setChecked(result.candles or self._preferences.whole_candles)
+            self._following = False
+        self._run = run
+
     def _switch(self, on: bool) -> None:
+        if self._following:
+            return
         self._preferences.whole_candles = on
         series, forecast = self._session.series, self._forecast()
         self._asked = None
@@ -124,32 +146,21 @@ class WholeCandlesController(FeatureController):
 
 def _refusal(series: PriceSeries, forecast: Forecast) -> DataError | None:
     """Return why a forecast has no candles, None where it has."""
-    if not series.has_range:
-        return DataError(
-            f"{series.symbol} has no open, high and low, of which candles are made.",
-            "Load bars with all four prices.",
-        )
-    known = int(np.searchsorted(series.ds, forecast.cutoff, side="right"))
-    if known == 0 or not np.isclose(series.y[known - 1], forecast.y0):
-        return DataError(
-            f"The forecast of {series.symbol} is none of closes, of which candles are made.",
-            "Train with the close as what is forecast.",
-        )
+    from forecasting.paths.candles import check_forecast
+
+    try:
+        check_forecast(series, forecast)
+    except DataError as error:
+        return error
     return None
 
 
 def _drawing(series: PriceSeries, forecast: Forecast) -> Job:
     """Return the job that makes the candles of a forecast."""
 
-    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, _Made | None]:
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, _Made]:
         from forecasting import jobs
-        from forecasting.paths.candles import CandlesMade
 
-        plan = jobs.PathsPlan(forecasts=(forecast,), n_paths=_PATHS)
-        for event in jobs.candles(Panel((series,)), RunConfig(), plan, should_stop):
-            if isinstance(event, CandlesMade):
-                return _Made(series, forecast, event.candles[0])
-        yield from ()
-        return None
+        return _Made(series, forecast, (yield from jobs.candles_of(series, forecast, should_stop)))
 
     return job
