@@ -65,6 +65,22 @@ class Failure:
         return cls(f"{type(error).__name__}: {error}", "", f"{trace}\n{versions()}")
 
 
+class Reporting:
+    """Context in which a :class:`CandlecastError` is passed to a function, and ends the block."""
+
+    def __init__(self, report: Callable[[CandlecastError], object]) -> None:
+        self._report = report
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if isinstance(error, CandlecastError):
+            self._report(error)
+            return True
+        return False
+
+
 def versions() -> str:
     """Return the versions of Python and the packages for an error report, one a line; imports
     none of them.

@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMainWindow, QWidget
 
 from app.actions import Actions, Command
+from app.background import Reporting
 from app.charts.price import PriceChart
 from app.features.export.controller import ExportController
 from app.features.model.panel import ModelPanel
@@ -20,7 +21,6 @@ from app.layout_presets import LayoutPresets
 from app.preferences import Preferences
 from app.session import Session
 from app.theme import LIGHT, Theme
-from forecasting.errors import CandlecastError
 
 
 class FeatureController(QObject):
@@ -84,13 +84,11 @@ class FeatureController(QObject):
 
     def _written(self, path: str | Path, write: Callable[[], object]) -> bool:
         """Write a file and tell of it; False, with :attr:`refused`, where that fails."""
-        try:
+        with Reporting(self.refused.emit):
             write()
-        except CandlecastError as error:
-            self.refused.emit(error)
-            return False
-        self.notified.emit(self.tr("Wrote {file}.").format(file=Path(path).name), "")
-        return True
+            self.notified.emit(self.tr("Wrote {file}.").format(file=Path(path).name), "")
+            return True
+        return False
 
 
 class FeatureWindow(Protocol):

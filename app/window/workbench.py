@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QWidget
 from app import dialogs, log
 from app.accessibility import complete, take_literally
 from app.actions import Actions
-from app.background import Failure
+from app.background import Failure, Reporting
 from app.features.backtest.controller import BacktestController
 from app.features.evaluation.controller import EvaluationController
 from app.features.export.controller import ExportController
@@ -376,10 +376,8 @@ class Workbench(QObject):
 
     def attempt(self, do: Callable[[], object]) -> None:
         """Do something, and tell in the banner where it is refused."""
-        try:
+        with Reporting(self.report):
             do()
-        except CandlecastError as error:
-            self.report(error)
 
     def report(
         self, fault: Failure | BaseException, again: Callable[[], object] | None = None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from app.background import Reporting
 from app.features.audit.dialog import AuditDialog
 from app.features.spec import FeatureContext, FeatureController
 from app.theme import Theme
 from forecasting import jobs
-from forecasting.errors import CandlecastError
 from forecasting.events import AuditFinished, Progress
 
 
@@ -37,18 +37,15 @@ class AuditController(FeatureController):
 
     def start(self) -> None:
         """Audit the checked series with the settings of the model form."""
-        try:
+        with Reporting(self.refused.emit):
             config = self._model.config()
             self._session.begin(
                 "auditing", lambda panel: lambda stop: jobs.audit(panel, config, stop)
             )
-        except CandlecastError as error:
-            self.refused.emit(error)
-            return
-        self.dialog.show_checks(())
-        self._show_state()
-        self.dialog.show()
-        self.dialog.raise_()
+            self.dialog.show_checks(())
+            self._show_state()
+            self.dialog.show()
+            self.dialog.raise_()
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""

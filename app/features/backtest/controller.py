@@ -17,7 +17,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
 from app.actions import Actions
-from app.background import Failure, Job
+from app.background import Failure, Job, Reporting
 from app.dialogs import ask_save_path
 from app.features.backtest.panel import BacktestPanel, FoldScored
 from app.features.evaluation.panel import ResultsPanel
@@ -28,7 +28,7 @@ from app.session import Session
 from app.widgets.banner import Banner
 from forecasting import __version__
 from forecasting.config import BacktestConfig, RunConfig
-from forecasting.errors import CandlecastError, ConfigError
+from forecasting.errors import ConfigError
 from forecasting.events import BacktestFinished, EngineReady, Event, FoldEnd, Notice, Progress
 from forecasting.files.atomic import FileLock
 from forecasting.series import Panel, PriceSeries
@@ -145,15 +145,12 @@ class BacktestController(QObject):
         resume : bool
             Take the folds that an interrupted test of the same prices and settings has finished.
         """
-        try:
+        with Reporting(self.refused.emit):
             config, plan, workers = self._model.config(), self._panel.plan(), self._panel.workers
             self._banner.pass_on()
             self._presets.open("backtest")
             self._session.begin("backtesting", self._starter(config, plan, workers, resume))
-        except CandlecastError as error:
-            self.refused.emit(error)
-            return
-        self._preferences.plan = plan.model_dump_json()
+            self._preferences.plan = plan.model_dump_json()
 
     def recall(self, panel: Panel, result: BacktestFinished, kept: StoredOutcomes) -> None:
         """Show an earlier test in the place of the last one, with one of its series on the
@@ -203,10 +200,8 @@ class BacktestController(QObject):
         path = ask_save_path(self._panel, self._preferences, title, "backtest", kinds)
         if not path:
             return
-        try:
+        with Reporting(self.refused.emit):
             self.save_report(path)
-        except CandlecastError as error:
-            self.refused.emit(error)
 
     def _starter(
         self, config: RunConfig, plan: BacktestConfig, workers: int, resume: bool

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.background import Failure, Job
+from app.background import Failure, Job, Reporting
 from app.charts.plot import Columns
 from app.dialogs import ask_file
 from app.features.combination.dialog import CombinationDialog
@@ -104,14 +104,11 @@ class CombinationController(FeatureController):
 
         if self.result is None:
             return
-        try:
+        with Reporting(self.refused.emit):
             with Journal() as journal:
                 added = journal.add(self.result.forecasts, self.result.panel, self.result.config)
-        except CandlecastError as error:
-            self.refused.emit(error)
-            return
-        text = self.tr("Forecasts entered in the journal: {n}.").format(n=added)
-        self.dialog.show_message(text)
+            text = self.tr("Forecasts entered in the journal: {n}.").format(n=added)
+            self.dialog.show_message(text)
 
     def _offer_runs(self, runs: dict[str, str]) -> None:
         """Offer the forecasts of runs that were kept; what is chosen stays so."""

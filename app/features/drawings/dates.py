@@ -9,13 +9,13 @@ import numpy as np
 from PySide6.QtWidgets import QInputDialog, QMenu
 
 from app import dialogs
+from app.background import Reporting
 from app.charts.drawing import LONGEST_TEXT, MarkedDate
 from app.charts.marks import Mark
 from app.charts.price import PriceChart
 from app.features.drawings.controller import DrawingsController
 from app.features.drawings.dates_file import read_dates
 from app.features.spec import FeatureContext, FeatureController
-from forecasting.errors import CandlecastError
 
 #: Group of the marks on a chart, and their letter and colour.
 _GROUP, _LETTER, _COLOR = "dates", "•", 3
@@ -45,16 +45,15 @@ class DatesController(FeatureController):
 
     def open(self, path: str | Path) -> None:
         """Mark the dates of a file, beside those that are marked already."""
-        try:
+        with Reporting(self.refused.emit):
             dates = read_dates(Path(path))
-        except CandlecastError as error:
-            self.refused.emit(error)
-            return
-        self._drawings.change(self._drawings.drawings.with_dates(dates))
-        self.notified.emit(
-            self.tr("{n} dates of {file} are marked.").format(n=len(dates), file=Path(path).name),
-            self.tr("Undo takes them away again."),
-        )
+            self._drawings.change(self._drawings.drawings.with_dates(dates))
+            self.notified.emit(
+                self.tr("{n} dates of {file} are marked.").format(
+                    n=len(dates), file=Path(path).name
+                ),
+                self.tr("Undo takes them away again."),
+            )
 
     def ask_text(self, chart: PriceChart, date: datetime) -> QInputDialog:
         """Ask for the text of a date, then mark it on the shown series."""

@@ -8,13 +8,13 @@ from PySide6.QtCore import QEvent, QObject, QPoint, Signal
 from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QMenu, QWidget
 
+from app.background import Reporting
 from app.charts.plot import Plot
 from app.export.figure import LOGICAL_DPI, Look
 from app.export.page import bare
 from app.export.pictures import image
 from app.export.tables import clipboard_text
 from app.theme import Theme, icon
-from forecasting.errors import ExportError
 
 #: Pixels of a copied image for each pixel of the screen, at least: it is pasted where it may be
 #: looked at closely.
@@ -138,7 +138,7 @@ class PlotMenu(QObject):
 
     def copy_image(self) -> None:
         """Put the plot onto the clipboard as it is on screen, in twice its pixels."""
-        try:
+        with Reporting(self.refused.emit):
             width, height = (
                 max(side, 2 * LOGICAL_DPI) for side in (self._widget.width(), self._widget.height())
             )
@@ -151,10 +151,7 @@ class PlotMenu(QObject):
             QApplication.clipboard().setImage(
                 image(bare(self._plot, look, self._plot.accessibleName(), font_px=0))
             )
-        except ExportError as error:
-            self.refused.emit(error)
-            return
-        self.notified.emit(self.tr("Copied as an image"))
+            self.notified.emit(self.tr("Copied as an image"))
 
     def copy_data(self) -> None:
         """Put the numbers onto the clipboard as text with tabs, which every table program takes

@@ -13,9 +13,10 @@ from PySide6.QtCore import QEvent, QMimeData, QObject, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 
 from app.actions import Actions
+from app.background import Reporting
 from app.features.importing.controller import ImportController
 from app.preferences import Preferences
-from forecasting.errors import CandlecastError, DataError
+from forecasting.errors import DataError
 from forecasting.files.atomic import atomic_write
 
 #: Most letters of a table: a million bars with six columns have fewer.
@@ -63,10 +64,8 @@ class ClipboardImport(QObject):
         if files:
             self._load(files)
             return
-        try:
+        with Reporting(self.refused.emit):
             self._importer.open(str(self._keep(text)))
-        except CandlecastError as error:
-            self.refused.emit(error)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Keep a table out of the box for tickers: it would become one long line."""

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.background import Failure
+from app.background import Failure, Reporting
 from app.dialogs import ask_file
 from app.features.inputs.dialog import InputsDialog
 from app.features.inputs.explanation import ExplanationDialog
@@ -126,13 +126,11 @@ class InputsController(FeatureController):
 
     def specs(self) -> tuple[ExogSpec, ...] | None:
         """Return the inputs that the settings read, None where the settings make no sense."""
-        try:
+        with Reporting(self.refused.emit):
             inputs = self._model.config().inputs
-        except CandlecastError as error:
-            self.refused.emit(error)
-            return None
-        self._sources = inputs.exog_references
-        return tuple(inputs.exog)
+            self._sources = inputs.exog_references
+            return tuple(inputs.exog)
+        return None
 
     def take(self, choice: InputChoice) -> None:
         """Let the settings name the inputs of a choice, beside the files of inputs they name."""
@@ -141,17 +139,14 @@ class InputsController(FeatureController):
             self._apply(choice)
 
     def _apply(self, choice: InputChoice) -> None:
-        try:
+        with Reporting(self.refused.emit):
             config = self._model.config().changed(
                 hist_exog=choice.hist_exog,
                 futr_exog=choice.futr_exog,
                 stat_exog=choice.stat_exog,
                 exog_sources=join_sources(self._sources),
             )
-        except CandlecastError as error:
-            self.refused.emit(error)
-            return
-        self._model.show_config(config)
+            self._model.show_config(config)
 
     def _show(self, event: object) -> None:
         if isinstance(event, Ablated):

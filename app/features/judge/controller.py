@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.background import Reporting
 from app.dialogs import ask_file, ask_save_path
 from app.features.evaluation.controller import EvaluationController
 from app.features.judge.actual_prices import prices_within, shows
 from app.features.spec import FeatureContext, FeatureController
 from app.theme import Theme
 from forecasting import jobs
-from forecasting.errors import CandlecastError
 from forecasting.events import Progress
 from forecasting.series import Outcomes
 
@@ -122,13 +122,12 @@ class JudgeController(FeatureController):
         if found is None:
             return
         awaited = [forecast for model in found.models.values() for forecast in model.awaited]
-        try:
+        with Reporting(self.refused.emit):
             with Journal() as journal:
                 added = journal.add(awaited, found.panel, None)
-        except CandlecastError as error:
-            self.refused.emit(error)
-            return
-        self.notified.emit(self.tr("Forecasts entered in the journal: {n}.").format(n=added), "")
+            self.notified.emit(
+                self.tr("Forecasts entered in the journal: {n}.").format(n=added), ""
+            )
 
     def show_last(self) -> None:
         """Bring the last judgement to the front, or ask for forecasts where there is none."""

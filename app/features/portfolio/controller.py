@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app import dialogs
-from app.background import Failure, Job
+from app.background import Failure, Job, Reporting
 from app.features.portfolio.holding import MOST_HELD, Holding
 from app.features.portfolio.panel import PortfolioPanel
 from app.features.spec import FeatureContext, FeatureController
@@ -165,7 +165,7 @@ class PortfolioController(FeatureController):
     def value(self) -> None:
         """Value the checked series together, and judge such forecasts where that is wanted."""
         panel = self._session.panel
-        try:
+        with Reporting(self.refused.emit):
             if panel is None:
                 raise ConfigError("No series is checked.", "Check the series that are held.")
             bad = next((t for t in self._panel.typed().items() if _number(t[1]) is None), None)
@@ -174,16 +174,13 @@ class PortfolioController(FeatureController):
                     f"The weight of {bad[0]}, '{bad[1]}', is no number.", "For example 0.25."
                 )
             job = self._job(panel)
-        except CandlecastError as error:
-            self.refused.emit(error)
-            return
-        self._asked = panel
-        self._panel.show_running(running=True, ready=True)
-        self._panel.show_message(self.tr("Drawing joint paths…"))
-        task = self._session.background.run(job, _ASIDE)
-        task.yielded.connect(self._show_progress)
-        task.returned.connect(self._take_valued)
-        task.failed.connect(self._fail)
+            self._asked = panel
+            self._panel.show_running(running=True, ready=True)
+            self._panel.show_message(self.tr("Drawing joint paths…"))
+            task = self._session.background.run(job, _ASIDE)
+            task.yielded.connect(self._show_progress)
+            task.returned.connect(self._take_valued)
+            task.failed.connect(self._fail)
 
     def stop(self) -> None:
         """Give up what is being valued; what was shown before stays."""

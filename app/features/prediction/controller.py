@@ -13,12 +13,11 @@ from PySide6.QtWidgets import QMainWindow
 
 from app import dialogs
 from app.actions import Actions
-from app.background import Job
+from app.background import Job, Reporting
 from app.features.export.controller import MODEL_SUFFIX, ExportController
 from app.features.journal.controller import JournalController
 from app.preferences import Preferences
 from app.session import Session
-from forecasting.errors import CandlecastError
 from forecasting.events import Event, ForecastMade, Notice, Prediction
 from forecasting.series import Panel
 
@@ -108,10 +107,8 @@ class PredictionController(QObject):
     def _begin(self, path: Path) -> None:
         if not self._session.busy and not self._export_controller.may_forget():
             return
-        try:
+        with Reporting(self.refused.emit):
             self._session.begin("forecasting", lambda panel: _forecasting(panel, path))
-        except CandlecastError as error:
-            self.refused.emit(error)
 
     def _show(self, event: object) -> None:
         if not isinstance(event, ModelForecast):

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from PySide6.QtCore import QByteArray, QTimerEvent
 
 from app import dialogs
-from app.background import Failure
+from app.background import Failure, Reporting
 from app.features.odds.lines import OddsLines
 from app.features.portfolio.holding import Holding
 from app.features.project.project_file import (
@@ -143,14 +143,12 @@ class ProjectController(FeatureController):
         """Open a project, once the one at hand may be left; True when it is being opened."""
         if not self._may_leave():
             return False
-        try:
+        with Reporting(self.refused.emit):
             project = read_project(Path(path))
-        except ProjectError as error:
-            self.refused.emit(error)
-            return False
-        self._preferences.remember(str(path))
-        self._apply(project, Path(path))
-        return True
+            self._preferences.remember(str(path))
+            self._apply(project, Path(path))
+            return True
+        return False
 
     def save(self) -> bool:
         """Write the project to its file, and ask for one where it has none; True when it was
@@ -181,20 +179,18 @@ class ProjectController(FeatureController):
     def save_to(self, path: Path) -> bool:
         """Write the project to a file, which is its own from then on."""
         project = self._project()
-        try:
+        with Reporting(self.refused.emit):
             write_project(path, project)
-        except CandlecastError as error:
-            self.refused.emit(error)
-            return False
-        self.path, self._stamp = path, _stamp(path)
-        self._watchlist_controller.hold(True)
-        self._preferences.remember(str(path))
-        self._clean = project.content
-        self._recovery.remove()
-        self._show_dirty()
-        self._status.rest(self.tr("Saved {path}").format(path=path))
-        self.changed.emit()
-        return True
+            self.path, self._stamp = path, _stamp(path)
+            self._watchlist_controller.hold(True)
+            self._preferences.remember(str(path))
+            self._clean = project.content
+            self._recovery.remove()
+            self._show_dirty()
+            self._status.rest(self.tr("Saved {path}").format(path=path))
+            self.changed.emit()
+            return True
+        return False
 
     def may_close(self) -> bool:
         """Ask what becomes of changes that are not in the project's file; False where it is to
@@ -216,14 +212,11 @@ class ProjectController(FeatureController):
         copy = self._offered
         if copy is None or not self._may_leave():
             return
-        try:
+        with Reporting(self.refused.emit):
             project = read_project(copy)
-        except ProjectError as error:
-            self.refused.emit(error)
-            return
-        self._offered = None
-        self._offer_bar.set_active(False)
-        self._apply(project, Path(project.path) if project.path else None, copy)
+            self._offered = None
+            self._offer_bar.set_active(False)
+            self._apply(project, Path(project.path) if project.path else None, copy)
 
     def discard(self) -> None:
         """Throw the recovery copy that is offered away, and offer the next one."""

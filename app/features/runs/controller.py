@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMainWindow
 
 from app import dialogs
-from app.background import Failure, Task
+from app.background import Failure, Reporting, Task
 from app.charts.compare import Compared
 from app.charts.price import PriceChart
 from app.charts.run_losses import RunLoss
@@ -257,23 +257,20 @@ class RunsController(QObject):
         run = self.find(key)
         if run is None or self._session.running:
             return
-        try:
+        with Reporting(self.refused.emit):
             self._model.show_config(run.config)
-        except CandlecastError as error:
-            self.refused.emit(error)
-            return
-        self._load(
-            run,
-            lambda: self.notified.emit(
-                *self._compared_prices(
-                    run,
-                    self.tr(
-                        "The prices are unchanged, and its settings are in the form: Train "
-                        "makes it again."
-                    ),
-                )
-            ),
-        )
+            self._load(
+                run,
+                lambda: self.notified.emit(
+                    *self._compared_prices(
+                        run,
+                        self.tr(
+                            "The prices are unchanged, and its settings are in the form: Train "
+                            "makes it again."
+                        ),
+                    )
+                ),
+            )
 
     def repeat(self, key: str, count: int) -> None:
         """Train a run again with ``count`` seeds, on its own prices; each is stored."""
@@ -286,11 +283,9 @@ class RunsController(QObject):
             if panel is None:
                 return  # why prices could not be loaded has been said
             requests = {item.symbol: item.request for item in run.record.series}
-            try:
+            with Reporting(self.refused.emit):
                 job = repeating(panel, run.config, count, requests)
                 self._session.begin("tuning", lambda _checked: job)
-            except CandlecastError as error:
-                self.refused.emit(error)
 
         self._with_prices(run, begin)
 
@@ -445,13 +440,10 @@ class RunsController(QObject):
         runs = sorted(
             (self._runs[key] for key in (first, second)), key=lambda run: run.record.made_at
         )
-        try:
+        with Reporting(self.refused.emit):
             rows = differences(*runs)
-        except CandlecastError as error:
-            self.refused.emit(error)
-            return
-        names = tuple(f"{model_title(run.model)} · {when(run)}" for run in runs)
-        DifferenceDialog((names[0], names[1]), rows, self._window).show()
+            names = tuple(f"{model_title(run.model)} · {when(run)}" for run in runs)
+            DifferenceDialog((names[0], names[1]), rows, self._window).show()
 
     def _delete(self, keys: Sequence[str], *, again: bool = False) -> None:
         """Delete runs; ``again`` where that is in the history already."""
@@ -523,12 +515,9 @@ class RunsController(QObject):
         panel, text = self._panel_of(run), self._told.get(run.key, NONE_KEPT)
         if panel is None:
             return
-        try:
+        with Reporting(self.refused.emit):
             self.tested.emit(panel, restored_backtest(run, text), text)
-        except CandlecastError as error:
-            self.refused.emit(error)
-            return
-        self._tell_prices(run)
+            self._tell_prices(run)
 
     def _tell_prices(self, run: StoredRun) -> None:
         """Tell whether the prices of a run that is shown are what they were, and what of it is
@@ -541,16 +530,14 @@ class RunsController(QObject):
         panel = self._panel_of(run)
         if panel is None:
             return False  # why prices could not be loaded has been told
-        try:
+        with Reporting(self.refused.emit):
             result = restored(run, curves, panel, self._told.get(run.key, NONE_KEPT))
-        except CandlecastError as error:
-            self.refused.emit(error)
-            return False
-        self.last = run
-        self._session.recall(result)
-        self._mark()
-        self.recalled.emit()
-        return True
+            self.last = run
+            self._session.recall(result)
+            self._mark()
+            self.recalled.emit()
+            return True
+        return False
 
     def _compared_prices(self, run: StoredRun, hint: str) -> tuple[str, str]:
         """Return in words whether the prices of a run are what they were, and a hint."""

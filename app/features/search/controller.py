@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QApplication
 
-from app.background import Failure
+from app.background import Failure, Reporting
 from app.charts.search import TrialPoint
 from app.features.search.panel import SearchPanel
 from app.features.search.table import titles_of
@@ -18,7 +18,7 @@ from app.features.spec import FeatureContext, FeatureController
 from app.model_titles import model_title
 from forecasting import jobs
 from forecasting.config import RunConfig
-from forecasting.errors import CandlecastError, ConfigError
+from forecasting.errors import ConfigError
 from forecasting.events import Event, Progress, RunFinished
 from forecasting.series import Panel
 from forecasting.store import SearchStore, StoredSearch, store_path
@@ -104,7 +104,7 @@ class SearchController(FeatureController):
         """Search around the settings of the Model panel, or try every network."""
         from forecasting.search.trials import Budget, SearchPlan
 
-        try:
+        with Reporting(self.refused.emit):
             config, budget = self._context.model.config(), self._panel.budget()
             names = () if arena else self._panel.scope().names()
             if not (arena or names):
@@ -117,8 +117,6 @@ class SearchController(FeatureController):
                 only=names,
             )
             self._begin(config, plan, None)
-        except CandlecastError as error:
-            self.refused.emit(error)
 
     def resume(self) -> None:
         """Go on with the search that was cut short."""
@@ -126,41 +124,34 @@ class SearchController(FeatureController):
             return
         from forecasting.search import described_search
 
-        try:
+        with Reporting(self.refused.emit):
             config, space, plan = described_search(self._unfinished.search)
             self._begin(config, plan, space)
-        except CandlecastError as error:
-            self.refused.emit(error)
 
     def use(self, number: int) -> None:
         """Put the settings of a trial into the Model panel."""
         trial = self._trial(number)
         if trial is None:
             return
-        try:
+        with Reporting(self.refused.emit):
             self._context.model.show_config(trial.config)
-        except CandlecastError as error:
-            self.refused.emit(error)
-            return
-        self._context.presets.bring("model")
-        name = self.tr("trial {n}").format(n=number) if number else self.tr("the defaults")
-        self.notified.emit(
-            self.tr("The settings of {name} are in the Model panel.").format(name=name),
-            self.tr("Train makes a run of them. Ctrl+Z there brings the earlier ones back."),
-        )
+            self._context.presets.bring("model")
+            name = self.tr("trial {n}").format(n=number) if number else self.tr("the defaults")
+            self.notified.emit(
+                self.tr("The settings of {name} are in the Model panel.").format(name=name),
+                self.tr("Train makes a run of them. Ctrl+Z there brings the earlier ones back."),
+            )
 
     def open_trial(self, number: int) -> None:
         """Train a trial again, judged on the validation blocks, and show it as a run."""
         trial = self._trial(number)
         if trial is None:
             return
-        try:
+        with Reporting(self.refused.emit):
             config, blocks = self._config, self._blocks
             self._session.begin(
                 "tuning", lambda panel: lambda stop: _opened(panel, config, trial, blocks, stop)
             )
-        except CandlecastError as error:
-            self.refused.emit(error)
 
     def _trial(self, number: int) -> TrialEnded | None:
         return next((trial for trial in self.trials if trial.number == number), None)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from PySide6.QtCore import QObject, QTimer, QTimerEvent, Signal
 from PySide6.QtWidgets import QInputDialog
 
+from app.background import Reporting
 from app.dialogs import ask_file, ask_save_path
 from app.features.watchlist.panel import DataPanel
 from app.features.watchlist.row_judgement import judgements_of
@@ -146,11 +147,9 @@ class WatchlistController(QObject):
         if not requests:
             return None
         asked = [self.request(item) for item in requests]
-        try:
+        with Reporting(self._report):
             return self._session.load(asked, choice, refresh or self.refresh, instead)
-        except CandlecastError as error:
-            self._report(error)
-            return None
+        return None
 
     def request(self, reference: str | Request, ticker: TickerOptions | None = None) -> Request:
         """Return what loads a reference: as it was loaded before, or as tickers are to be
@@ -185,18 +184,17 @@ class WatchlistController(QObject):
 
     def import_list(self, path: Path) -> None:
         """List the series of a CSV file."""
-        try:
+        with Reporting(self._report):
             rows = read_list(path)
-        except CandlecastError as error:
-            self._report(error)
-            return
-        before = len(self._session.watchlist)
-        self._session.add_rows(rows)
-        added = len(self._session.watchlist) - before
-        self.notified.emit(
-            self.tr("{n} series of {name} were added.").format(n=number(added, 0), name=path.name),
-            self.tr("Each is loaded when you choose it, or when you check it to be trained."),
-        )
+            before = len(self._session.watchlist)
+            self._session.add_rows(rows)
+            added = len(self._session.watchlist) - before
+            self.notified.emit(
+                self.tr("{n} series of {name} were added.").format(
+                    n=number(added, 0), name=path.name
+                ),
+                self.tr("Each is loaded when you choose it, or when you check it to be trained."),
+            )
 
     def ask_export(self) -> None:
         """Ask for a CSV file, and write the list to it."""
@@ -204,14 +202,11 @@ class WatchlistController(QObject):
         path = ask_save_path(self._panel, self._preferences, title, "watchlist", kinds)
         if not path:
             return
-        try:
+        with Reporting(self._report):
             write_list(self._session.watchlist.rows, Path(path))
-        except CandlecastError as error:
-            self._report(error)
-            return
-        words = self.tr("{n} series were written to {name}.")
-        count = number(len(self._session.watchlist), 0)
-        self.notified.emit(words.format(n=count, name=Path(path).name), "")
+            words = self.tr("{n} series were written to {name}.")
+            count = number(len(self._session.watchlist), 0)
+            self.notified.emit(words.format(n=count, name=Path(path).name), "")
 
     def reload(self) -> None:
         """Read all that is loaded once more; tickers are fetched unless the user works offline."""

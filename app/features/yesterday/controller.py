@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from app.background import Reporting
 from app.features.spec import FeatureContext, WindowController
 from forecasting.config import TaskConfig, value_titles
-from forecasting.errors import CandlecastError
 from forecasting.events import RunResult
 
 if TYPE_CHECKING:
@@ -44,18 +44,15 @@ class YesterdayController(WindowController["YesterdayWindow"]):
     def set_other_target(self) -> None:
         """Set the price itself as target in the form, or log returns where it is set already."""
         model = self._context.model
-        try:
+        with Reporting(self.refused.emit):
             config = model.config()
             other = "log-return" if config.task.target == "level" else "level"
             model.show_config(config.changed(target=other))
-        except CandlecastError as error:
-            self.refused.emit(error)
-            return
-        words = {
-            "level": self.tr("The price itself is the target now."),
-            "log-return": self.tr("Log returns are the target now."),
-        }
-        self.notified.emit(words[other], self.tr("Press Train, then compare."))
+            words = {
+                "level": self.tr("The price itself is the target now."),
+                "log-return": self.tr("Log returns are the target now."),
+            }
+            self.notified.emit(words[other], self.tr("Press Train, then compare."))
 
     def _steps(self) -> Iterator[tuple[str, NextBar]]:
         """Yield names and steps of the run that is shown and of earlier ones, latest first."""
