@@ -21,6 +21,8 @@ _LEAST_FIXED = 1e-5
 
 #: Sizes from which a number has more digits before the point than it holds.
 _MOST_FIXED = 1e15
+#: Sizes from which nobody quotes cents.
+_WHOLE = 1e9
 #: A whole number with commas between its thousands.
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 
@@ -56,10 +58,12 @@ def read_whole(text: str) -> int | None:
 
 
 def price_decimals(price: float) -> int:
-    """Return the decimals in which a price of this size is quoted: cents, and below 2 as many as
-    give five digits.
+    """Return the decimals in which a price of this size is quoted: cents, below 2 as many as give
+    five digits, and none from a thousand millions on.
     """
     size = abs(price)
+    if size >= _WHOLE and math.isfinite(size):
+        return 0
     if size >= 2 or size == 0 or not math.isfinite(size):
         return 2
     return min(_MOST_DECIMALS, 4 - math.floor(math.log10(size)))

@@ -54,7 +54,13 @@ def test_a_score_keeps_four_digits(value: float, text: str) -> None:
 
 
 def test_decimals_follow_the_size_of_a_price() -> None:
-    assert [price_decimals(item) for item in (714_530.0, 2.0, 1.0845, 1.1e-5)] == [2, 2, 4, 9]
+    assert [price_decimals(item) for item in (9.4e12, 714_530.0, 2.0, 1.0845, 1.1e-5)] == [
+        0,
+        2,
+        2,
+        4,
+        9,
+    ]
     assert number(1.1e-5, price_decimals(1.1e-5)) == "0.000011000"
 
 

@@ -22,7 +22,8 @@ MOST_DRAWINGS, MOST_DATES, LONGEST_TEXT = 2000, 20_000, 500
 COLORS = 6
 #: Bars at the end of a series whose pace dates of the future follow.
 _PACE_BARS = 250
-_LARGEST_PRICE = 1e12
+#: Largest price, of either sign, that a drawing or a line of odds may lie at.
+LARGEST_PRICE = 1e18
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Anchor(Settings):
     """A point of a drawing: a date in the clock of the series, and a price."""
 
     ds: datetime
-    price: float = Field(ge=-_LARGEST_PRICE, le=_LARGEST_PRICE, allow_inf_nan=False)
+    price: float = Field(ge=-LARGEST_PRICE, le=LARGEST_PRICE, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _without_zone(self) -> Anchor:

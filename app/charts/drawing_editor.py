@@ -13,7 +13,15 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPainter
 from app.charts.attached import Drag, bar_at, index_at
 from app.charts.axis import Timeline
 from app.charts.canvas import Frame
-from app.charts.drawing import KINDS, Anchor, Drawing, Kind, date_at, positions
+from app.charts.drawing import (
+    KINDS,
+    LARGEST_PRICE,
+    Anchor,
+    Drawing,
+    Kind,
+    date_at,
+    positions,
+)
 from app.charts.drawing_layer import WHOLE, DrawingGrip, DrawingLayer
 
 #: Pixels between press and release from which on it is a drag.
@@ -211,7 +219,9 @@ class DrawingEditor(QObject):
         return date_at(self._timeline, bar)
 
     def _anchor(self, bar: int, price: float) -> Anchor:
-        return Anchor(ds=date_at(self._timeline, bar), price=min(max(price, -1e12), 1e12))
+        return Anchor(
+            ds=date_at(self._timeline, bar), price=min(max(price, -LARGEST_PRICE), LARGEST_PRICE)
+        )
 
     def _anchor_at(self, frame: Frame, point: QPointF, free: bool) -> Anchor:
         bar, index = self._snap(point, free)

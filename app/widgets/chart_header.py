@@ -76,7 +76,7 @@ def price(value: float, beside: float | None = None) -> str:
 
 
 class ElidedLabel(QLabel):
-    """One line of text that gives up its end where there is no room for it; the tool tip has it
+    """Lines of text that give up their ends where there is no room for them; the tool tip has it
     all.
     """
 
@@ -95,9 +95,15 @@ class ElidedLabel(QLabel):
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Draw the text, cut where the room ends."""
         painter = QPainter(self)
-        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        end = Qt.TextElideMode.ElideRight
+        lines = [
+            self.fontMetrics().elidedText(line, end, self.width())
+            for line in self.text().split("\n")
+        ]
         painter.drawText(
-            self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text
+            self.rect(),
+            Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft,
+            "\n".join(lines),
         )
 
 

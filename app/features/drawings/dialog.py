@@ -17,13 +17,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.charts.drawing import KINDS, LONGEST_TEXT, Anchor, Drawing
+from app.charts.drawing import KINDS, LARGEST_PRICE, LONGEST_TEXT, Anchor, Drawing
 from app.charts.indicators import HUES
 from app.number_format import price_decimals
 from app.theme import Theme
 from app.widgets.form_builder import DecimalBox
 
-_LARGEST = 1e12
 _COLOR_NAMES = ("Purple", "Brown", "Pink", "Olive", "Teal", "Red")
 _TEXT_ROWS = 3
 
@@ -96,7 +95,7 @@ class DrawingDialog(QDialog):
         date.setCalendarPopup(True)
         price = DecimalBox()
         price.setDecimals(price_decimals(anchor.price))
-        price.setRange(-_LARGEST, _LARGEST)
+        price.setRange(-LARGEST_PRICE, LARGEST_PRICE)
         price.setValue(anchor.price)
         self.dates.append(date)
         self.prices.append(price)

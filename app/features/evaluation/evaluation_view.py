@@ -36,6 +36,7 @@ from app.features.evaluation.score_table import ScoreTable, aim_of, title_of
 from app.features.evaluation.summary_page import SummaryPage, color_of
 from app.model_titles import model_title
 from app.theme import Theme
+from app.widgets.chart_header import ElidedLabel
 from app.widgets.form_builder import WholeBox
 from app.widgets.table_view import TableView
 from forecasting.checks import serious
@@ -45,7 +46,7 @@ from forecasting.series import Calibration, Finding, Floats, Outcomes, Panel, Pr
 from forecasting.summary import TERMS, Summary, summarise
 
 #: Findings, and series that are left out, that are shown beside a verdict.
-_MOST_LINES = 4
+_MOST_LINES = 2
 
 
 class EvaluationView(QWidget):
@@ -78,12 +79,12 @@ class EvaluationView(QWidget):
         self._symbol = ""
         self._badge, self._sentence, self._notes = QLabel(), QLabel(), QLabel()
         self._full = QLabel()
-        self._data = QLabel()
-        self._data.setTextFormat(Qt.TextFormat.PlainText)
+        self._data = ElidedLabel()
+        self._data.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._sentence.setProperty("role", "heading")
         self._notes.setProperty("role", "muted")
         self._sentence.setToolTip(f"{TERMS['days']} {TERMS['error']}")
-        for label in (self._sentence, self._full, self._notes, self._data):
+        for label in (self._sentence, self._full, self._notes):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
+from app.charts.drawing import LARGEST_PRICE
 from forecasting.config import Settings
 
 #: Most lines of one series, and of a project.
@@ -15,8 +16,8 @@ class OddsLine(Settings):
 
     symbol: str = Field(min_length=1, max_length=400)
     name: str = Field("", max_length=100)
-    start: float = Field(ge=-1e12, le=1e12, allow_inf_nan=False)
-    end: float = Field(ge=-1e12, le=1e12, allow_inf_nan=False)
+    start: float = Field(ge=-LARGEST_PRICE, le=LARGEST_PRICE, allow_inf_nan=False)
+    end: float = Field(ge=-LARGEST_PRICE, le=LARGEST_PRICE, allow_inf_nan=False)
 
 
 class OddsLines(Settings):

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from app.charts.drawing import Drawings
+from app.charts.drawing import LARGEST_PRICE, Drawings
 from app.features.odds.lines import OddsLines
 from app.features.portfolio.holding import Holding
 from app.preferences import Scale, Style
@@ -50,7 +50,7 @@ class NewerProjectError(ProjectError):
     """A project of a later version of the program."""
 
 
-Finite = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
+Finite = Annotated[float, Field(ge=-LARGEST_PRICE, le=LARGEST_PRICE, allow_inf_nan=False)]
 
 
 class ProjectRow(Settings):
