@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import zipfile
-import zlib
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import numpy as np
+from typing import Any
 
 from forecasting import __version__
 from forecasting.backtest.work import FoldRun, Work
 from forecasting.config import GROUPS, BacktestConfig, Settings
 from forecasting.errors import CandlecastError, ConfigError, ExportError
+from forecasting.files.archive import read_archive, write_archive
 from forecasting.files.atomic import atomic_open, atomic_write, remove_stale
-from forecasting.files.bounded_read import open_zip, read_regular_file, regular_file
+from forecasting.files.bounded_read import read_regular_file, regular_file
 from forecasting.series import Outcomes
 
 _FORMAT = 2
 #: Most bytes of the description of a test.
 _MOST_BYTES = 8 * 2**20
-_DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 _PLAN = "backtest.json"
 _FACTS = ("number", "folds", "epochs", "best_epoch", "device", "stopped", "base")
 _ARRAYS = ("symbol", "cutoff", "ds", "y0", "y", "values", "scale", "rms_scale", "mean")
@@ -91,11 +86,13 @@ def write_fold(path: Path, run: FoldRun) -> None:
     """
     facts = {name: getattr(run, name) for name in _FACTS}
     levels = {name: item.quantiles for name, item in run.outcomes.items()}
-    arrays: dict[str, Any] = {"facts": np.array(json.dumps({**facts, "quantiles": levels}))}
-    for index, item in enumerate(run.outcomes.values()):
-        arrays |= {f"{index}.{name}": getattr(item, name) for name in _ARRAYS}
+    arrays = {
+        f"{index}.{name}": getattr(item, name)
+        for index, item in enumerate(run.outcomes.values())
+        for name in _ARRAYS
+    }
     with atomic_open(path) as part, part.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+        write_archive(file, {**facts, "quantiles": levels}, arrays)
 
 
 def read_fold(path: Path) -> FoldRun | None:
@@ -104,37 +101,14 @@ def read_fold(path: Path) -> FoldRun | None:
     """
     try:
         with regular_file(path).open("rb") as file:
-            _check_size(file)
-            with np.load(file, allow_pickle=False) as arrays:
-                facts = json.loads(str(arrays["facts"]))
-                outcomes = {}
-                for index, (name, quantiles) in enumerate(facts.pop("quantiles").items()):
-                    fields = {field: arrays[f"{index}.{field}"] for field in _ARRAYS}
-                    outcomes[name] = Outcomes(model=name, quantiles=tuple(quantiles), **fields)
-                return FoldRun(outcomes=outcomes, **facts)
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-        MemoryError,
-        *_DAMAGED,
-    ):
+            facts, arrays = read_archive(file)
+        outcomes = {}
+        for index, (name, quantiles) in enumerate(facts.pop("quantiles").items()):
+            fields = {field: arrays[f"{index}.{field}"] for field in _ARRAYS}
+            outcomes[name] = Outcomes(model=name, quantiles=tuple(quantiles), **fields)
+        return FoldRun(outcomes=outcomes, **facts)
+    except Exception:  # a damaged file can hold anything
         return None
-
-
-def _check_size(file: BinaryIO) -> None:
-    """Refuse an archive that would unpack to more than any fold has: arrays are kept as they
-    are, not packed.
-    """
-    size = file.seek(0, os.SEEK_END)
-    with open_zip(file) as archive:
-        if sum(info.file_size for info in archive.infolist()) > size:
-            raise zipfile.BadZipFile("it is packed")
-    file.seek(0)
 
 
 def _described(work: Work) -> dict[str, Any]:

@@ -60,13 +60,6 @@ def fit_garch(moves: Sequence[Floats]) -> Floats:
     return found
 
 
-def log_likelihood(parameters: Floats, moves: Floats) -> float:
-    """Return the log-likelihood of the moves [T] of one series at parameters as of
-    :func:`fit_garch`.
-    """
-    return float(_likelihood(parameters[None], *_padded([moves]))[0][0])
-
-
 def _padded(moves: Sequence[Floats]) -> tuple[Floats, Mask]:
     """Return moves side by side, [S, T], and which of them are there."""
     bars = max(len(line) for line in moves)

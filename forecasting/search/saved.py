@@ -13,6 +13,7 @@ import numpy as np
 
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, DataError
+from forecasting.files.archive import read_archive, write_archive
 from forecasting.search.blocks import Blocks
 from forecasting.search.space import SearchSpace
 from forecasting.series import Floats
@@ -20,6 +21,9 @@ from forecasting.store import SearchStore, StoredSearch, StoredTrial, TrialRecor
 
 if TYPE_CHECKING:
     from forecasting.search.trials import SearchPlan, Trial, Trials
+
+#: Most bytes that the losses of a trial, or what all trials share, unpack to.
+_MOST_BYTES = 2**30
 
 
 class SavedSearch:
@@ -72,7 +76,7 @@ class SavedSearch:
             asked=trial.asked,
             ended=trial.ended,
         )
-        losses = _packed({"loss": trial.by_date})
+        losses = _packed({}, {"loss": trial.by_date})
         self._attempt(lambda store: store.put_trial(self.key, StoredTrial(record, losses), seconds))
 
     def write_shared(self, trials: Trials, seconds: float) -> None:
@@ -223,7 +227,7 @@ def losses_of(stored: StoredTrial, dates: int) -> Floats:
     DataError
         Losses that are damaged, or of another number of dates.
     """
-    found = _unpacked(stored.losses).get("loss")
+    found = _unpacked(stored.losses)[1].get("loss")
     if found is None or found.shape != (dates,):
         raise DataError(
             f"Trial {stored.record.number} of the search is damaged.", "Search anew, not --resume."
@@ -233,10 +237,9 @@ def losses_of(stored: StoredTrial, dates: int) -> Floats:
 
 def restore_shared(trials: Trials, stored: StoredSearch) -> bool:
     """Bring back what was judged with the defaults; False where it is not there, or damaged."""
-    arrays = _unpacked(stored.shared)
+    facts, arrays = _unpacked(stored.shared)
     dates = len(trials.blocks.dates)
     try:
-        facts = json.loads(str(arrays["facts"]))
         baselines = {name: arrays[f"baseline.{n}"] for n, name in enumerate(facts["baselines"])}
         origins = [
             set(zip(arrays[f"symbol.{n}"], arrays[f"cutoff.{n}"], strict=True))
@@ -258,25 +261,25 @@ def _packed_shared(trials: Trials) -> bytes:
         "relative": trials.relative,
         "blocks": len(trials.origins),
     }
-    arrays: dict[str, Any] = {"facts": np.array(json.dumps(facts))}
-    arrays |= {f"baseline.{n}": loss for n, loss in enumerate(trials.baselines.values())}
+    arrays: dict[str, Any] = {
+        f"baseline.{n}": loss for n, loss in enumerate(trials.baselines.values())
+    }
     for n, keys in enumerate(trials.origins):
         ordered = sorted(keys)
         arrays[f"symbol.{n}"] = np.array([symbol for symbol, _ in ordered])
         arrays[f"cutoff.{n}"] = np.array([cutoff for _, cutoff in ordered])
-    return _packed(arrays)
+    return _packed(facts, arrays)
 
 
-def _packed(arrays: Mapping[str, Any]) -> bytes:
+def _packed(facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> bytes:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    write_archive(buffer, facts, arrays, compress=True)
     return buffer.getvalue()
 
 
-def _unpacked(data: bytes) -> dict[str, Any]:
-    """Return the arrays of :func:`_packed`; empty where they are damaged."""
+def _unpacked(data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the facts and arrays of :func:`_packed`; empty where they are damaged."""
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+        return read_archive(io.BytesIO(data), _MOST_BYTES)
     except Exception:  # the store is a file that anything may have damaged
-        return {}
+        return {}, {}

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ import numpy.typing as npt
 
 from forecasting.config import RunConfig
 from forecasting.evidence import UNKNOWN, Share, clopper_pearson, disjoint
+from forecasting.files.archive import check_crc32, crc32
 from forecasting.series import Dates, Floats, Forecast, Ints, Panel, PriceSeries, Provenance, within
 from forecasting.store.database import Database, date_of, text_of
 
@@ -330,7 +330,7 @@ def _row(
         fcst.model, series.freq, series.tz,
         int(fcst.cutoff.astype("datetime64[us]").astype(np.int64)), fcst.y0, levels, values, closes,
         stored, text.source, text.adjusted, text.retrieved_at, text.content_hash,
-        text.note, _checksum(levels, values, closes),
+        text.note, crc32(levels, values, closes),
     )  # fmt: skip
     return about, fcst.ds, now < _known_from(series, fcst.ds)
 
@@ -358,8 +358,7 @@ def _entry(
         checksum,
     ) = about
     text_of(symbol, model, freq, tz, levels, config, *source)
-    if _checksum(levels, values, closes) != checksum:
-        raise ValueError("it does not match its checksum")
+    check_crc32(checksum, levels, values, closes)
     quantiles = tuple(float(level) for level in json.loads(levels))
     ds = np.array([date_of(step[0]) for step in steps], "datetime64[us]")
     table = np.frombuffer(values, "<f8").astype(np.float64).reshape(ds.size, len(quantiles))
@@ -568,10 +567,6 @@ def _in_utc(ds: Dates, tz: str, unknown: np.timedelta64) -> Dates:
 
 def _or(first: Dates, second: Dates) -> Dates:
     return np.where(np.isnat(first), second, first)
-
-
-def _checksum(levels: str, values: bytes, closes: bytes) -> int:
-    return zlib.crc32(closes, zlib.crc32(values, zlib.crc32(levels.encode())))
 
 
 def _now() -> np.datetime64:

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 
 from forecasting.config import Settings
 from forecasting.errors import DataError
+from forecasting.files.archive import inflated
 from forecasting.metrics import METRICS
 from forecasting.series import Calibration, Floats, Outcomes, Profile
 
@@ -370,9 +371,7 @@ def _arrays(data: bytes, shapes: list[tuple[int, ...]], size: int) -> list[_Arra
     exactly so many.
     """
     count = _count(shapes)
-    raw = zlib.decompressobj().decompress(data, count * size + 1)
-    if len(raw) != count * size:
-        raise ValueError("there is another number of them")
+    raw = inflated(data, count * size)
     flat = np.frombuffer(raw, np.uint8).reshape(size, -1).T.copy().view(f"<f{size}").reshape(-1)
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes], dtype=np.int64)
     return [part.reshape(shape) for part, shape in zip(np.split(flat, ends), shapes, strict=False)]

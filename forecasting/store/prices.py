@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from forecasting.corporate_events import (
     with_events,
 )
 from forecasting.errors import Remedy, SourceError
+from forecasting.files.archive import check_crc32, crc32
 from forecasting.series import COLUMNS, Dates, Finding, Floats, PriceSeries, Provenance
 from forecasting.store.database import Database, date_of, text_of
 
@@ -243,7 +243,7 @@ class PriceStore(Database):
             series.calendar, provenance.source,
             provenance.adjusted, provenance.retrieved_at, provenance.note,
             json.dumps([asdict(item) for item in series.findings]),
-            _checksum(series.ds, series.values), json.dumps(kinds_of(series)),
+            crc32(*_bytes(series.ds, series.values)), json.dumps(kinds_of(series)),
         )  # fmt: skip
         bars = np.full((len(series), len(COLUMNS)), np.nan)
         bars[:, [COLUMNS.index(name) for name in series.columns]] = series.values
@@ -304,8 +304,7 @@ def _series(
     values = np.array([bar[1:] for bar in bars], np.float64).reshape(len(bars), len(COLUMNS))[
         :, indices
     ]
-    if _checksum(ds, values) != checksum:
-        raise ValueError("it does not match its checksum")
+    check_crc32(checksum, *_bytes(ds, values))
     texts = tuple(
         Finding(
             **{**finding, **{name: tuple(finding.get(name, ())) for name in ("dates", "remedy")}}
@@ -470,7 +469,7 @@ def _age(kept: PriceSeries) -> str:
     return "just now"
 
 
-def _checksum(ds: Dates, values: Floats) -> int:
+def _bytes(ds: Dates, values: Floats) -> tuple[bytes, bytes]:
     # SQLite knows neither minus zero nor kinds of NaN.
     plain = np.where(np.isnan(values), np.nan, values + 0.0)
-    return zlib.crc32(plain.astype("<f8").tobytes(), zlib.crc32(ds.astype("<M8[us]").tobytes()))
+    return ds.astype("<M8[us]").tobytes(), plain.astype("<f8").tobytes()

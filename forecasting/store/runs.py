@@ -29,6 +29,7 @@ from forecasting.events import (
     Verdict,
 )
 from forecasting.evidence import MIN_ORIGINS
+from forecasting.files.archive import check_crc32, crc32, inflated
 from forecasting.metrics import profile
 from forecasting.series import Floats, Forecast, Outcomes, Panel, PriceSeries
 from forecasting.store.database import Database, text_of
@@ -304,8 +305,8 @@ class RunStore(Database):
         """
         text = record.model_dump_json()
         key = hashlib.sha256(text.encode()).hexdigest()[:10]
-        row = (key, record.made_at, text, curves, notes, _checksum(text, curves))
-        message = [(key, outcomes, zlib.crc32(outcomes), key)] if outcomes else []
+        row = (key, record.made_at, text, curves, notes, crc32(text, curves))
+        message = [(key, outcomes, crc32(outcomes), key)] if outcomes else []
         self._guarded(lambda: self._do((_INSERT, [row]), (_INSERT_OUTCOMES, message)))
         return StoredRun(key, record, notes)
 
@@ -357,7 +358,7 @@ class RunStore(Database):
         if not rows:
             return NONE_KEPT
         ((_, data, checksum, _),) = rows
-        if not isinstance(data, bytes) or zlib.crc32(data) != checksum:
+        if not isinstance(data, bytes) or crc32(data) != checksum:
             raise DataError(
                 f"The outcomes of the run {key} do not match their checksum.",
                 "Delete the run, or reproduce it.",
@@ -452,8 +453,7 @@ def _run(key: object, row: Sequence[Any]) -> StoredRun:
     """
     _made_at, text, curves, notes, checksum = row
     text_of(key, text, notes)
-    if _checksum(text, curves) != checksum:
-        raise ValueError("it does not match its checksum")
+    check_crc32(checksum, text, curves)
     return StoredRun(str(key), RunRecord.model_validate_json(text), notes)
 
 
@@ -577,11 +577,7 @@ def unpacked(record: RunRecord, data: bytes) -> Curves:
     try:
         if record.numbers > MOST_NUMBERS:
             raise ValueError("more than any run has")
-        stream = zlib.decompressobj()
-        raw = stream.decompress(data, size + 1)
-        if len(raw) != size:
-            raise ValueError("another number of them")
-        numbers = np.frombuffer(raw, "<f8").astype(np.float64)
+        numbers = np.frombuffer(inflated(data, size), "<f8").astype(np.float64)
         wide = len(record.columns)
         table, rest = (
             numbers[: record.history * wide].reshape(record.history, wide),
@@ -764,7 +760,3 @@ def _or_none(value: float) -> float | None:
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else value
-
-
-def _checksum(text: str, curves: bytes) -> int:
-    return zlib.crc32(curves, zlib.crc32(text.encode()))

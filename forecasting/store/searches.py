@@ -7,7 +7,6 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from pydantic import Field
 
 from forecasting.config import Settings
 from forecasting.errors import DataError
+from forecasting.files.archive import check_crc32, crc32
 from forecasting.store.database import Database, text_of
 
 SearchState = Literal["running", "finished"]
@@ -133,7 +133,7 @@ class SearchStore(Database):
             texts[0],
             search.shared,
             texts[1],
-            _checksum(*texts, search.shared),
+            crc32(*texts, search.shared),
         )
         update = ", ".join(f"{name} = excluded.{name}" for name in _ROW.split(", ")[1:])
         self._guarded(
@@ -147,7 +147,7 @@ class SearchStore(Database):
     def put_trial(self, key: str, trial: StoredTrial, seconds: float) -> None:
         """Write a trial of a search, in the place of what was there of it; and the time spent."""
         text = trial.record.model_dump_json()
-        row = (key, trial.record.number, text, trial.losses, _checksum(text, "", trial.losses))
+        row = (key, trial.record.number, text, trial.losses, crc32(text, trial.losses))
 
         def work() -> None:
             with self._writing() as db:
@@ -241,8 +241,7 @@ def _search(row: Sequence[Any]) -> StoredSearch:
     """Return a search as it was written; any error where a column does not hold what it should."""
     key, made_at, digest, state, seconds, description, shared, result, checksum = row
     text_of(key, made_at, digest, state, description, result)
-    if _checksum(description, result, shared) != checksum:
-        raise ValueError("it does not match its checksum")
+    check_crc32(checksum, description, result, shared)
     if state not in ("running", "finished"):
         raise ValueError("a state that there is not")
     texts = (json.loads(description), json.loads(result))
@@ -256,13 +255,10 @@ def _search(row: Sequence[Any]) -> StoredSearch:
 def _trial(row: Sequence[Any]) -> StoredTrial:
     number, text, losses, checksum = row
     text_of(text)
-    if _checksum(text, "", losses) != checksum or len(losses) > _MOST_BYTES:
-        raise ValueError("it does not match its checksum")
+    check_crc32(checksum, text, losses)
+    if len(losses) > _MOST_BYTES:
+        raise ValueError("more losses than any trial has")
     record = TrialRecord.model_validate_json(text)
     if record.number != number:
         raise ValueError("another number")
     return StoredTrial(record, bytes(losses))
-
-
-def _checksum(first: str, second: str, data: bytes) -> int:
-    return zlib.crc32(data, zlib.crc32(second.encode(), zlib.crc32(first.encode())))

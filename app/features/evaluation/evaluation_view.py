@@ -146,10 +146,6 @@ class EvaluationView(QWidget):
             self._head_row.count() - 1, widget, 0, Qt.AlignmentFlag.AlignTop
         )
 
-    def unfold(self, *, on: bool = True) -> None:
-        """Show all figures, or the first page again."""
-        self.unfold_button.setChecked(on)
-
     def show_judged(
         self,
         verdict: Verdict,
