@@ -204,6 +204,23 @@ def test_two_charts_share_a_crosshair_and_drawings(bench: Workbench) -> None:
     assert bench.layout.grid.shown_cells == []
 
 
+def test_a_cell_without_a_series_says_what_to_do_and_repeats_none(bench: Workbench) -> None:
+    def shown() -> list[str]:
+        series = [cell.chart.series for cell in bench.layout.grid.shown_cells]
+        return ["" if item is None else item.symbol for item in series]
+
+    bench.actions["charts-4"].trigger()
+    assert shown() == ["two", "", ""]
+    last = bench.layout.grid.shown_cells[-1]
+    assert last.empty.isVisible()
+    assert not last.chart.isVisible()
+    bench.session.select(1)
+    assert shown() == ["one", "", ""], "the main chart shows the other one by now"
+    bench.features["chart_grid"].choose_symbol(last, "two")
+    assert shown() == ["one", "", "two"], "chosen by hand"
+    assert last.chart.isVisible()
+
+
 def test_a_project_holds_all_of_it(bench: Workbench, tmp_path: Path) -> None:
     bench.view_controller.interval_controller.choose("1W")
     bench.features["compare"].add("two")

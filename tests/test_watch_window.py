@@ -128,7 +128,13 @@ def test_a_click_on_the_notice_brings_the_window_as_it_was_with_the_alerts(
     assert window.windowState() & Qt.WindowState.WindowMaximized
     assert not window.isMinimized()
     assert bench.layout.journal.record.currentWidget() is bench.layout.journal.alerts
-    assert bench.layout.journal.alerts.isVisible()
+    alerts = bench.layout.journal.alerts
+    assert alerts.isVisible()
+    for width in (900, 320):
+        alerts.resize(width, 200)
+        assert alerts.columnWidth(3) >= 200, "the message is read whole"
+        assert alerts.isColumnHidden(2) == (width == 320)
+        assert sum(map(alerts.columnWidth, range(4))) <= alerts.viewport().width()
 
 
 def test_the_score_over_time_is_that_of_the_journal(bench: Workbench) -> None:

@@ -12,11 +12,27 @@ from PySide6.QtCore import (
     QLocale,
     QModelIndex,
     QPersistentModelIndex,
+    QSize,
     QSortFilterProxyModel,
     Qt,
 )
-from PySide6.QtGui import QKeyEvent, QKeySequence, QPainter, QPaintEvent, QPalette, QShowEvent
-from PySide6.QtWidgets import QAbstractItemView, QApplication, QHeaderView, QTableView
+from PySide6.QtGui import (
+    QKeyEvent,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QResizeEvent,
+    QShowEvent,
+)
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+)
 
 from app.accessibility import literal
 from app.charts.plot import Columns
@@ -32,6 +48,10 @@ _PERCENT_DECIMALS = 1
 _DIGITS, _MOST_DECIMALS = 4, 6
 #: Letters from which on a text may be cut off, so that a tool tip shows all of it.
 _LONG = 24
+#: Least room for wrapped texts, in pixels.
+_LEAST_WRAPPED = 260
+#: Padding of a cell at either side, in pixels.
+_PADDING = 8
 
 
 class TableModel(QAbstractTableModel):
@@ -92,6 +112,16 @@ class TableModel(QAbstractTableModel):
         return None
 
 
+class _WrappedText(QStyledItemDelegate):
+    """Gives wrapped texts the height that they need beside the padding of the style sheet."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
+        """Return the size of one cell."""
+        narrower = QStyleOptionViewItem(option)
+        narrower.rect.setWidth(narrower.rect.width() - 2 * _PADDING)
+        return super().sizeHint(narrower, index)
+
+
 class TableView(QTableView):
     """Shows a sheet; one that is hidden measures its columns when it comes to the front.
 
@@ -103,10 +133,18 @@ class TableView(QTableView):
         Called with the row of the sheet that was double-clicked or entered.
     empty : str
         What is written where there are no rows.
+    wrapped : bool
+        Give the last column the room that is left, and wrap its texts; where that is little, the
+        columns between the first and the last give way.
     """
 
     def __init__(
-        self, name: str, chosen: Callable[[int], None] | None = None, empty: str = ""
+        self,
+        name: str,
+        chosen: Callable[[int], None] | None = None,
+        empty: str = "",
+        *,
+        wrapped: bool = False,
     ) -> None:
         super().__init__()
         self._empty = empty
@@ -117,7 +155,11 @@ class TableView(QTableView):
         self.setShowGrid(False)
         self.setAlternatingRowColors(True)
         self.setTabKeyNavigation(False)
-        self.setWordWrap(False)
+        self._wrapped, self._widths = wrapped, [0]
+        self.setWordWrap(wrapped)
+        if wrapped:
+            self.setItemDelegate(_WrappedText(self))
+            self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.setSortingEnabled(True)
         self.setMinimumSize(120, 56)
         self.horizontalHeader().setHighlightSections(False)
@@ -182,7 +224,29 @@ class TableView(QTableView):
         """Make the columns as wide as their content."""
         self._measured = True
         self.horizontalHeader().setResizeContentsPrecision(_MEASURED)
+        count = self._sorted.columnCount()
+        for column in range(count):
+            self.setColumnHidden(column, False)
         self.resizeColumnsToContents()
+        self._widths = [self.horizontalHeader().sectionSize(column) for column in range(count)]
+        self._make_room()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Let columns give way where the last one has too little room."""
+        super().resizeEvent(event)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        last = self._sorted.columnCount() - 1
+        if not self._wrapped or not self._measured or last < 0:
+            return
+        left = self.viewport().width() - sum(self._widths[:-1])
+        narrow = left < _LEAST_WRAPPED
+        for column in range(1, last):
+            self.setColumnHidden(column, narrow)
+        if narrow:
+            left += sum(self._widths[1:-1])
+        self.setColumnWidth(last, left)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Copy the selected rows, or all, with their headings."""

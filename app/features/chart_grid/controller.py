@@ -40,6 +40,7 @@ class ChartGridController(FeatureController):
         self._drawings: DrawingsController = context.features["drawings"]
         self.count = 1
         self.symbols: tuple[str, ...] = ()
+        self._chosen: set[int] = set()
         for number in SHAPES:
             self._actions[f"charts-{number}"].triggered.connect(self._choosing(number))
         self._actions["charts-1"].setChecked(True)
@@ -59,6 +60,7 @@ class ChartGridController(FeatureController):
     def take(self, count: int, symbols: Sequence[str]) -> None:
         """Show so many charts, with these series beside the main one."""
         self.symbols = tuple(symbols)
+        self._chosen = {index for index, symbol in enumerate(symbols) if symbol}
         self._show_count(count if count in SHAPES else 1)
 
     def choose(self, count: int) -> None:
@@ -72,6 +74,7 @@ class ChartGridController(FeatureController):
         number = self._grid.cells.index(cell)
         symbols = [*self.symbols, *[""] * (number + 1 - len(self.symbols))]
         symbols[number] = symbol
+        self._chosen.add(number)
         self.symbols = tuple(symbols)
         self.show()
         self.changed.emit()
@@ -99,17 +102,20 @@ class ChartGridController(FeatureController):
         self._session.request_repaint()
 
     def _completed(self, loaded: list[str], count: int) -> tuple[str, ...]:
-        """Return the series of the cells; those that are not chosen or not loaded are replaced by
-        the next ones of the watchlist.
+        """Return the series of the cells; those that are not loaded, or that repeat the main
+        series though nobody chose so, are replaced by the next ones of the watchlist, or by none.
         """
         series = self._session.series
-        used = {series.symbol if series else "", *self.symbols[:count]}
+        main = series.symbol if series else ""
+        used = {main, *self.symbols[:count]}
         free = [symbol for symbol in loaded if symbol not in used]
         found = []
-        for symbol in [*self.symbols, *[""] * count][:count]:
-            if symbol not in loaded:
-                symbol = free.pop(0) if free else symbol or (series.symbol if series else "")
-            found.append(symbol)
+        for index, symbol in enumerate([*self.symbols, *[""] * count][:count]):
+            repeated = symbol == main and index not in self._chosen
+            if repeated or symbol not in loaded:
+                found.append(free.pop(0) if free else "" if repeated else symbol)
+            else:
+                found.append(symbol)
         return tuple(found)
 
     def _show_count(self, count: int) -> None:
@@ -122,6 +128,7 @@ class ChartGridController(FeatureController):
 
     def _begin(self, cell: ChartCell) -> None:
         """Wire a new cell."""
+        cell.open_requested.connect(self._actions["open"].trigger)
         cell.symbol_chosen.connect(lambda symbol: self.choose_symbol(cell, symbol))
         cell.chart.pointed.connect(self._pointing(cell.chart))
         self._drawings.attach(cell.chart)

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.charts.price import PriceChart
 from app.number_format import number, price_decimals
 from app.theme import Theme
+from app.widgets.empty_state import EmptyState
 from app.widgets.name_combo import NameCombo
 from forecasting.series import PriceSeries
 
@@ -18,21 +26,25 @@ SHAPES: dict[int, tuple[int, int]] = {1: (1, 1), 2: (1, 2), 4: (2, 2)}
 
 
 class ChartCell(QWidget):
-    """One more chart, with a box that chooses its series.
+    """One more chart, with a box that chooses its series; without one it says what to do.
 
     Attributes
     ----------
     chart : PriceChart
     symbol_chosen : Signal
         Symbol of the series that is to be shown.
+    open_requested : Signal
+        Another series is to be loaded.
     """
 
     symbol_chosen = Signal(str)
+    open_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self.chart = PriceChart()
         self.box = NameCombo(self.tr("Series of this chart"), 8)
+        self.box.setPlaceholderText(self.tr("Choose a series"))
         self.box.setToolTip(self.tr("Choose a loaded series of the watchlist"))
         self.box.textActivated.connect(self.symbol_chosen)
         self._last = QLabel()
@@ -47,7 +59,21 @@ class ChartCell(QWidget):
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
         rows.addLayout(head)
-        rows.addWidget(self.chart, 1)
+        self._body = QStackedWidget()
+        self._body.addWidget(self.chart)
+        self._body.addWidget(self._make_empty())
+        rows.addWidget(self._body, 1)
+
+    def _make_empty(self) -> EmptyState:
+        """Return what stands in the place of the chart while no series is chosen."""
+        self.empty = EmptyState(
+            "candles",
+            self.tr("No further series is loaded"),
+            self.tr("Load another one, or choose one above that is shown already."),
+        )
+        button = self.empty.add_button(self.tr("Open files…"))
+        button.clicked.connect(self.open_requested)
+        return self.empty
 
     def show_symbols(self, symbols: Sequence[str], current: str) -> None:
         """Offer these series."""
@@ -60,6 +86,7 @@ class ChartCell(QWidget):
     def show_series(self, series: PriceSeries | None, loaded: PriceSeries | None) -> None:
         """Show a series, its bars as loaded or joined for the chart alone."""
         self.chart.show_series(series, loaded)
+        self._body.setCurrentIndex(1 if series is None else 0)
         if series is None:
             self._last.clear()
             return
@@ -70,6 +97,7 @@ class ChartCell(QWidget):
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
         self.chart.set_theme(theme)
+        self.empty.set_theme(theme)
 
 
 class ChartGrid(QWidget):

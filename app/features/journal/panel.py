@@ -138,6 +138,7 @@ class JournalPanel(QStackedWidget):
                 "Nothing stood out yet. Mark series in the watchlist and choose Watch with a saved "
                 "network… in the File menu: what the watch finds stands here."
             ),
+            wrapped=True,
         )
         self.watched = QLabel()
         self.watched.setProperty("role", "muted")
