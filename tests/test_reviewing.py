@@ -126,6 +126,14 @@ def test_findings_and_series_left_out_stand_beside_the_verdict(bench: Workbench)
     told = bench.results.judged.data_notes
     assert f"Warning in the data of {warned.symbol}: A run of 12 equal closes." in told
     assert "TINY has 5 bars" in told
+    twice = replace(warned, findings=warned.findings * 2)
+    left_out = {name: f"{name} has 5 bars." for name in ("TINY", "SHORT")}
+    bench.results.show_result(
+        replace(result, panel=Panel((twice, *panel.series[1:])), left_out=left_out)
+    )
+    data, series = bench.results.judged.data_notes.splitlines()
+    assert data.startswith(f"2 errors and warnings in the data. {warned.symbol}: A run of 12")
+    assert series == "2 series are left out. TINY has 5 bars. SHORT has 5 bars."
     bench.results.show_result(result)
     assert "TINY" not in bench.results.judged.data_notes
 

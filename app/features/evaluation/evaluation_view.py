@@ -45,8 +45,8 @@ from forecasting.metrics import METRICS
 from forecasting.series import Calibration, Finding, Floats, Outcomes, Panel, Profile
 from forecasting.summary import TERMS, Summary, summarise
 
-#: Findings, and series that are left out, that are shown beside a verdict.
-_MOST_LINES = 2
+#: Findings, and series that are left out, that are told beside a verdict.
+_MOST_TOLD = 12
 
 
 class EvaluationView(QWidget):
@@ -223,22 +223,22 @@ class EvaluationView(QWidget):
 
     def show_data(self, panel: Panel | None, left_out: Mapping[str, str]) -> None:
         """Show errors and warnings of the data beside the verdict, and which series have no
-        forecast.
+        forecast: a line each, cut where the room ends.
         """
         found = serious(panel) if panel is not None else []
-        lines = [
-            f"{self._gravity(item)} {symbol}: {item.message}"
-            for symbol, item in found[:_MOST_LINES]
-        ]
-        if len(found) > _MOST_LINES:
-            lines.append(
-                self.tr("And {n} more errors and warnings: see the Data panel.").format(
-                    n=len(found) - _MOST_LINES
-                )
-            )
-        lines += list(left_out.values())[:_MOST_LINES]
-        if len(left_out) > _MOST_LINES:
-            lines.append(self.tr("{n} series are left out in all.").format(n=len(left_out)))
+        lines = []
+        if len(found) == 1:
+            symbol, item = found[0]
+            lines.append(f"{self._gravity(item)} {symbol}: {item.message}")
+        elif found:
+            many = self.tr("{n} errors and warnings in the data.").format(n=len(found))
+            told = (f"{symbol}: {item.message}" for symbol, item in found[:_MOST_TOLD])
+            lines.append(" ".join((many, *told)))
+        if len(left_out) > 1:
+            many = self.tr("{n} series are left out.").format(n=len(left_out))
+            lines.append(" ".join((many, *list(left_out.values())[:_MOST_TOLD])))
+        else:
+            lines += left_out.values()
         self._data.setText("\n".join(lines))
         self._data.setVisible(bool(lines))
         self._settle()
