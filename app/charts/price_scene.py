@@ -61,7 +61,7 @@ class PriceScene(BarView):
             Row(self._volume, self._volume_axis, _VOLUME_SHARE),
         )
         super().__init__("Price chart", (price, volume, self.why.row), parent)
-        self.setMinimumSize(280, 120)
+        self.setMinimumSize(280, 84)
         self._series: PriceSeries | None = None
         self._pyramid: BarPyramid | None = None
         self._indicators: tuple[Indicator, ...] = ()
