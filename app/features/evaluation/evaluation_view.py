@@ -46,7 +46,7 @@ from forecasting.series import Calibration, Finding, Floats, Outcomes, Panel, Pr
 from forecasting.summary import TERMS, Summary, summarise
 
 #: Findings, and series that are left out, that are told beside a verdict.
-_MOST_TOLD = 12
+_MOST_NAMED = 12
 
 
 class EvaluationView(QWidget):
@@ -232,11 +232,11 @@ class EvaluationView(QWidget):
             lines.append(f"{self._gravity(item)} {symbol}: {item.message}")
         elif found:
             many = self.tr("{n} errors and warnings in the data.").format(n=len(found))
-            told = (f"{symbol}: {item.message}" for symbol, item in found[:_MOST_TOLD])
-            lines.append(" ".join((many, *told)))
+            messages = (f"{symbol}: {item.message}" for symbol, item in found[:_MOST_NAMED])
+            lines.append(" ".join((many, *messages)))
         if len(left_out) > 1:
             many = self.tr("{n} series are left out.").format(n=len(left_out))
-            lines.append(" ".join((many, *list(left_out.values())[:_MOST_TOLD])))
+            lines.append(" ".join((many, *list(left_out.values())[:_MOST_NAMED])))
         else:
             lines += left_out.values()
         self._data.setText("\n".join(lines))
