@@ -30,6 +30,7 @@ from PySide6.QtWidgets import (
 from app.background import Failure, versions
 from app.preferences import Preferences
 from app.widgets.form_scroll import FormScroll
+from app.widgets.labels import text_label
 from forecasting import __version__
 
 Answer = Literal["keep", "later", "discard", "continue"]
@@ -240,14 +241,11 @@ def ask_save_path(
 def show_fault(parent: QWidget, failure: Failure) -> QDialog:
     """Show an unexpected fault with everything that a report needs; does not block."""
     dialog = _dialog(parent, _tr("Something went wrong"))
-    title = QLabel(
-        _tr("Candlecast met a fault it did not expect. Your data is unharmed and you can go on.")
+    title = text_label(
+        _tr("Candlecast met a fault it did not expect. Your data is unharmed and you can go on."),
+        "heading",
     )
-    title.setWordWrap(True)
-    title.setProperty("role", "heading")
-    message = QLabel(failure.message)
-    message.setWordWrap(True)
-    message.setTextFormat(Qt.TextFormat.PlainText)
+    message = text_label(failure.message, plain=True)
     details = QPlainTextEdit(failure.details)
     details.setReadOnly(True)
     details.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
@@ -273,15 +271,14 @@ def show_shortcuts(parent: QWidget, shortcuts: Sequence[tuple[str, str]]) -> QDi
     table.setTextFormat(Qt.TextFormat.RichText)
     scroll = FormScroll(table)
     scroll.setAccessibleName(dialog.windowTitle())
-    chart = QLabel(
+    chart = text_label(
         _tr(
             "In the chart: wheel zooms, drag pans, drag on an axis scales it, double click fits.\n"
             "In the watchlist: Space chooses what is trained, Delete removes, Alt+Up and "
             "Alt+Down move."
-        )
+        ),
+        "muted",
     )
-    chart.setProperty("role", "muted")
-    chart.setWordWrap(True)
     _opened(dialog, [scroll, chart], QDialogButtonBox(QDialogButtonBox.StandardButton.Close))
     frame = dialog.height() - scroll.height() + 4
     room = parent.screen().availableGeometry().height() - _TITLE_BAR
@@ -296,9 +293,7 @@ def show_folder(parent: QWidget, folder: Path) -> None:
     if QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
         return
     dialog = _dialog(parent, _tr("Log folder"))
-    path = QLabel(str(folder))
-    path.setTextFormat(Qt.TextFormat.PlainText)
-    path.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    path = text_label(str(folder), wrap=False, plain=True, selectable=True)
     buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
     copy = buttons.addButton(_tr("Copy"), QDialogButtonBox.ButtonRole.ActionRole)
     copy.clicked.connect(lambda: QApplication.clipboard().setText(str(folder)))
@@ -308,9 +303,8 @@ def show_folder(parent: QWidget, folder: Path) -> None:
 def show_about(parent: QWidget) -> QDialog:
     """Tell what the program is, and what it is not; does not block."""
     dialog = _dialog(parent, _tr("About Candlecast"))
-    title = QLabel(f"Candlecast {__version__}")
-    title.setProperty("role", "title")
-    text = QLabel(
+    title = text_label(f"Candlecast {__version__}", "title", wrap=False)
+    text = text_label(
         _tr(
             "Forecasts of price series with recurrent networks, each with dates, an "
             "uncertainty band and a verdict "
@@ -321,11 +315,8 @@ def show_about(parent: QWidget) -> QDialog:
             "for personal use."
         )
     )
-    text.setWordWrap(True)
     text.setMinimumWidth(440)
-    about = QLabel(versions())
-    about.setProperty("role", "muted")
-    about.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    about = text_label(versions(), "muted", wrap=False, selectable=True)
     buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
     copy = buttons.addButton(_tr("Copy versions"), QDialogButtonBox.ButtonRole.ActionRole)
     copy.clicked.connect(lambda: QApplication.clipboard().setText(versions()))

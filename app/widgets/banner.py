@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from app.background import versions
 from app.theme import Theme, icon
+from app.widgets.labels import text_label
 from app.widgets.message_bar import MessageBar
 
 
@@ -47,15 +48,11 @@ class Banner(MessageBar):
         self._lasting: list[tuple[str, str]] = []
         self._picture = QLabel()
         self._picture.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self._message, self._hint = QLabel(), QLabel()
-        self._message.setProperty("role", "heading")
-        self._hint.setProperty("role", "muted")
+        self._message = text_label(role="heading", plain=True, selectable=True)
+        self._hint = text_label(role="muted", plain=True, selectable=True)
         words = QVBoxLayout()
         words.setSpacing(2)
         for label in (self._message, self._hint):
-            label.setWordWrap(True)
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
             words.addWidget(label)
         self._details = QPushButton(self.tr("Details…"))

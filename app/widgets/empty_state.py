@@ -6,6 +6,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.theme import Theme, icon
+from app.widgets.labels import text_label
 
 _ICON = QSize(32, 32)
 
@@ -27,14 +28,10 @@ class EmptyState(QWidget):
         self._picture = QLabel()
         self._picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._words = (heading, text)
-        self._title = title = QLabel(heading)
-        title.setProperty("role", "heading")
+        self._title = title = text_label(heading, "heading")
         title.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        title.setWordWrap(True)
-        self._body = body = QLabel(text)
-        body.setProperty("role", "muted")
+        self._body = body = text_label(text, "muted")
         body.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        body.setWordWrap(True)
         self._rows = QVBoxLayout(self)
         self._rows.setContentsMargins(16, 12, 16, 12)
         self._rows.setSpacing(6)

@@ -31,6 +31,7 @@ from PySide6.QtWidgets import (
 
 from app.doc_links import doc_link
 from app.number_format import read_decimal, read_whole
+from app.widgets.labels import text_label
 from forecasting.config import Settings, choices, registry_of, value_titles
 from forecasting.errors import ConfigError
 
@@ -393,9 +394,8 @@ class SettingsForm(QWidget, Generic[SettingsT]):
             self._add(folded if limits.advanced else plain, name, info, limits)
         self._fold = _fold_button(self.tr("Advanced"), self._folded)
         self._fold.setVisible(folded.count() > 0)
-        self._fault = QLabel()
+        self._fault = text_label()
         self._fault.setObjectName("fault")
-        self._fault.setWordWrap(True)
         self._fault.hide()
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)

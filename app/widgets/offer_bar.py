@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton
 
 from app.theme import Theme, icon
+from app.widgets.labels import text_label
 from app.widgets.message_bar import MessageBar
 
 
@@ -39,9 +40,7 @@ class OfferBar(MessageBar):
         self.setProperty("role", "card")
         self.setAccessibleName(title)
         self._picture = QLabel()
-        self._words = QLabel()
-        self._words.setTextFormat(Qt.TextFormat.PlainText)
-        self._words.setWordWrap(True)
+        self._words = text_label(plain=True)
         self._words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.accept = QPushButton(accept[0])
         self.accept.setProperty("primary", True)

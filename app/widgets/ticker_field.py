@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QFrame,
-    QLabel,
     QLineEdit,
     QListWidget,
     QPushButton,
@@ -28,6 +27,7 @@ from PySide6.QtWidgets import (
 
 from app.accessibility import complete, take_literally
 from app.widgets.form_builder import SettingsForm
+from app.widgets.labels import text_label
 from forecasting.sources.options import USUAL, Request, TickerOptions
 
 #: Widths in pixels of the box in the toolbar, and of the panel below the button beside it.
@@ -333,16 +333,14 @@ class TickerDialog(QDialog):
         rows = QVBoxLayout(self)
         rows.setContentsMargins(18, 16, 18, 14)
         rows.setSpacing(10)
-        hint = QLabel(
+        hint = text_label(
             self.tr(
                 "As on finance.yahoo.com: AAPL, SAP.DE, ^GSPC, BTC-USD, EURUSD=X. Several are "
                 "parted by commas."
-            )
+            ),
+            "muted",
         )
-        hint.setProperty("role", "muted")
-        hint.setWordWrap(True)
-        self._recent_title = QLabel(self.tr("Recent"))
-        self._recent_title.setProperty("role", "heading")
+        self._recent_title = text_label(self.tr("Recent"), "heading", wrap=False)
         self.recent.setAccessibleName(self.tr("Recent tickers"))
         self.recent.setMaximumHeight(150)
         for part in (self.field, hint, self._recent_title, self.recent):

@@ -123,6 +123,7 @@ class Workbench(QObject):
             self.layout.results,
         )
         self._make_controllers()
+        self._make_run_controllers()
         self._make_features()
         self._make_guides()
         self.features.make_early()
@@ -142,7 +143,7 @@ class Workbench(QObject):
         self._adopt(window)
 
     def _make_controllers(self) -> None:
-        """Make the controllers of series, results and runs."""
+        """Make the controllers of series and of the chart."""
         self.view_controller = ViewController(
             self.session,
             self.chart,
@@ -167,6 +168,9 @@ class Workbench(QObject):
             self.view_controller,
             self._preferences,
         )
+
+    def _make_run_controllers(self) -> None:
+        """Make the controllers of results and runs."""
         self.evaluation_controller = EvaluationController(
             self.session,
             {"results": self.results.late, "backtest": self.results.late_tested},

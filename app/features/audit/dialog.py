@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.theme import Theme, icon
+from app.widgets.labels import text_label
 from app.widgets.quality_list import clear_rows
 from forecasting.events import Check, Progress
 
@@ -44,17 +45,14 @@ class AuditDialog(QDialog):
         self._theme: Theme | None = None
         self._checks: tuple[Check, ...] = ()
         self.setWindowTitle(self.tr("Audit for leaks"))
-        self._headline, self._text, self._bar = QLabel(), QLabel(), QProgressBar()
-        self._headline.setProperty("role", "heading")
-        self._headline.setWordWrap(True)
-        self._text.setProperty("role", "muted")
-        self._text.setWordWrap(True)
-        self._text.setText(
+        self._headline, self._bar = text_label(role="heading"), QProgressBar()
+        self._text = text_label(
             self.tr(
                 "Every bar after a date is replaced by another future. No input, weight or "
                 "forecast before that date may change. "
                 "Then the network is trained on simulated random walks, where it must find nothing."
-            )
+            ),
+            "muted",
         )
         self._bar.setTextVisible(False)
         self._bar.setAccessibleName(self.tr("Progress of the audit"))
@@ -137,20 +135,16 @@ class AuditDialog(QDialog):
         if self._checks:
             self.resize(self.size().expandedTo(_WITH_CHECKS))
         for index, check in enumerate(self._checks):
-            mark, result, text = QLabel(), QLabel(), QLabel(check.detail)
-            result.setText(self.tr("{name}: passed") if check.passed else self.tr("{name}: FAILED"))
-            result.setText(result.text().format(name=check.name))
-            result.setProperty("role", "heading")
-            text.setProperty("role", "muted")
+            words = self.tr("{name}: passed") if check.passed else self.tr("{name}: FAILED")
+            result = text_label(words.format(name=check.name), "heading", selectable=True)
+            text = text_label(check.detail, "muted", selectable=True)
+            mark = QLabel()
             mark.setAccessibleName(self.tr("passed") if check.passed else self.tr("failed"))
             if self._theme:
                 color = self._theme.forecast if check.passed else self._theme.danger
                 mark.setPixmap(
                     icon("check" if check.passed else "warning", self._theme, color).pixmap(_ICON)
                 )
-            for label in (result, text):
-                label.setWordWrap(True)
-                label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             self._rows.addWidget(mark, 2 * index, 0, Qt.AlignmentFlag.AlignTop)
             self._rows.addWidget(result, 2 * index, 1)
             self._rows.addWidget(text, 2 * index + 1, 1)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from pydantic import Field
-from PySide6.QtCore import QLocale, QSize, Qt, Signal
+from PySide6.QtCore import QLocale, QSize, Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -27,6 +27,7 @@ from app.theme import Theme, icon
 from app.widgets.empty_state import EmptyState
 from app.widgets.form_builder import SettingsForm
 from app.widgets.form_scroll import FormScroll
+from app.widgets.labels import text_label
 from app.widgets.steady_label import SteadyLabel
 from app.widgets.table_view import TableView
 from forecasting.config import BacktestConfig, Settings
@@ -118,9 +119,7 @@ class BacktestPanel(QWidget):
         self._empty = EmptyState("backtest", self.tr("Not tested through history yet"), text)
         self._headline, self._bar = QLabel(), QProgressBar()
         self._time = SteadyLabel(self.tr("59:59 min left"))
-        self._planned = QLabel()
-        self._planned.setProperty("role", "muted")
-        self._planned.setWordWrap(True)
+        self._planned = text_label(role="muted")
         self._planned.setVisible(False)
         self._no_fold = EmptyState("backtest", self.tr("No fold is finished yet"), "")
         self.folds = TableView(self.tr("Folds"))
@@ -130,7 +129,8 @@ class BacktestPanel(QWidget):
         self.report_button = QPushButton(self.tr("Save report…"))
         self.report_button.setToolTip(self.tr("Write the judgement as an HTML page"))
         self.report_button.clicked.connect(self.report_requested)
-        self._sentence, self._how = QLabel(), QLabel()
+        self._sentence = text_label(selectable=True)
+        self._how = text_label(role="muted", selectable=True)
         self._after = (self._sentence, self._how, self.judgement_button, self.report_button)
         self._stage = QStackedWidget()
         for page in (self._empty, self._running_page()):
@@ -362,11 +362,8 @@ class BacktestPanel(QWidget):
         top.addWidget(self.report_button)
         rows.addLayout(top)
         rows.addWidget(self._bar)
-        self._how.setProperty("role", "muted")
-        for label in (self._sentence, self._how):
-            label.setWordWrap(True)
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            rows.addWidget(label)
+        rows.addWidget(self._sentence)
+        rows.addWidget(self._how)
         rows.addWidget(self._no_fold, 1)
         rows.addWidget(self.folds, 1)
         rows.addStretch(0)

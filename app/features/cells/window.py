@@ -22,6 +22,7 @@ from app.charts.picture import Picture
 from app.charts.picture_view import PictureView
 from app.charts.shapes import ShapePicture
 from app.theme import Theme
+from app.widgets.labels import text_label
 from forecasting.config import ShapeName
 from forecasting.shapes import Diagram
 
@@ -43,14 +44,10 @@ class CellWindow(QDialog):
         super().__init__(parent, Qt.WindowType.Window)
         self.setWindowTitle(self.tr("Inside the cell"))
         self.resize(*_CELL)
-        self.facts = QLabel()
-        self.facts.setWordWrap(True)
-        self.facts.setProperty("role", "heading")
+        self.facts = text_label(role="heading")
         self.cell, self.picture = CellPicture(), PictureView()
         self.cell.chosen.connect(self.part_chosen)
-        self.explanation = QLabel()
-        self.explanation.setWordWrap(True)
-        self.explanation.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.explanation = text_label(selectable=True)
         self.all = QPushButton(self.tr("&All parts"))
         self.all.setAutoDefault(False)
         self.all.clicked.connect(lambda: self.part_chosen.emit(""))
@@ -116,8 +113,7 @@ class ShapesWindow(QDialog):
             column.addWidget(picture, 1)
             strip.addLayout(column, 1)
             self.pictures[name], self._labels[name] = picture, label
-        self.sentence = QLabel()
-        self.sentence.setWordWrap(True)
+        self.sentence = text_label()
         rows = QVBoxLayout(self)
         rows.addLayout(strip, 1)
         rows.addWidget(self.sentence)

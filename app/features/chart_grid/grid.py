@@ -8,7 +8,6 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -18,6 +17,7 @@ from app.charts.price import PriceChart
 from app.number_format import number, price_decimals
 from app.theme import Theme
 from app.widgets.empty_state import EmptyState
+from app.widgets.labels import text_label
 from app.widgets.name_combo import NameCombo
 from forecasting.series import PriceSeries
 
@@ -47,8 +47,7 @@ class ChartCell(QWidget):
         self.box.setPlaceholderText(self.tr("Choose a series"))
         self.box.setToolTip(self.tr("Choose a loaded series of the watchlist"))
         self.box.textActivated.connect(self.symbol_chosen)
-        self._last = QLabel()
-        self._last.setTextFormat(Qt.TextFormat.PlainText)
+        self._last = text_label(wrap=False, plain=True)
         head = QHBoxLayout()
         head.setContentsMargins(8, 4, 8, 2)
         head.setSpacing(8)

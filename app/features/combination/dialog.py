@@ -8,7 +8,6 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
-    QLabel,
     QListWidget,
     QListWidgetItem,
     QPushButton,
@@ -17,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.charts.plot import Columns
+from app.widgets.labels import text_label
 from app.widgets.table_view import TableView
 
 #: Least heights of the list of models and of the table of scores, and sizes of the dialog before
@@ -44,22 +44,17 @@ class CombinationDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(self.tr("Combine models"))
         self._running = False
-        about = QLabel(
+        about = text_label(
             self.tr(
                 "The forecast is a weighted mean of the chosen models, level by level. Weights are "
                 "learned on the validation part; where none are surely better than equal ones, "
                 "all models count alike."
-            )
+            ),
+            "muted",
         )
-        self._message = QLabel()
-        self._verdict, self._notes = QLabel(), QLabel()
-        for label in (about, self._message, self._verdict, self._notes):
-            label.setWordWrap(True)
-        self._verdict.setProperty("role", "heading")
-        for label in (about, self._notes):
-            label.setProperty("role", "muted")
-        for label in (self._verdict, self._notes):
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._message = text_label()
+        self._verdict = text_label(role="heading", selectable=True)
+        self._notes = text_label(role="muted", selectable=True)
         self.models = QListWidget()
         self.models.setAccessibleName(self.tr("Models to combine"))
         self.models.setMinimumHeight(_LIST)

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -21,6 +20,7 @@ from app.charts.picture import Picture
 from app.charts.picture_view import PictureView
 from app.theme import Theme
 from app.training_history import TrainingHistory
+from app.widgets.labels import text_label
 from app.widgets.name_combo import NameCombo
 
 _SIZE = (1000, 700)
@@ -55,10 +55,9 @@ class ComparisonWindow(QDialog):
         self.export.setAutoDefault(False)
         self.export.clicked.connect(self.export_requested)
         self.picture = PictureView()
-        self._empty = QLabel(
+        self._empty = text_label(
             self.tr("Train two networks, one after the other: they are laid side by side here.")
         )
-        self._empty.setWordWrap(True)
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         head = QHBoxLayout()
         for combo in (self.left, self.right):

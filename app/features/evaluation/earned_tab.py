@@ -24,6 +24,7 @@ from app.charts.equity import EquityChart
 from app.charts.plot import Columns
 from app.number_format import number
 from app.widgets.form_builder import DecimalBox
+from app.widgets.labels import text_label
 from app.widgets.table_view import TableView
 from forecasting.series import Outcomes
 from forecasting.trading_rules import Earnings, RuleOptions, RulesJudged, judge_rules
@@ -72,13 +73,8 @@ class EarnedTab(QWidget):
         self._judged: RulesJudged | None = None
         self.chart = EquityChart()
         self.table = TableView(self.tr("Figures of each rule"))
-        self._words = QLabel()
-        self._words.setWordWrap(True)
-        self._words.setTextFormat(Qt.TextFormat.PlainText)
-        self._words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._advice = QLabel(NOT_ADVICE)
-        self._advice.setProperty("role", "muted")
-        self._advice.setWordWrap(True)
+        self._words = text_label(plain=True, selectable=True)
+        self._advice = text_label(NOT_ADVICE, "muted")
         self.export_button = QPushButton(self.tr("Save table…"))
         self.export_button.setToolTip(
             self.tr("Write position and value of each rule at every bar as CSV or Parquet")

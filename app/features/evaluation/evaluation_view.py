@@ -38,6 +38,7 @@ from app.model_titles import model_title
 from app.theme import Theme
 from app.widgets.chart_header import ElidedLabel
 from app.widgets.form_builder import WholeBox
+from app.widgets.labels import text_label
 from app.widgets.table_view import TableView
 from forecasting.checks import serious
 from forecasting.events import Verdict
@@ -77,16 +78,13 @@ class EvaluationView(QWidget):
         self._outcomes: Mapping[str, Outcomes] = {}
         self._detail: Detail | None = None
         self._symbol = ""
-        self._badge, self._sentence, self._notes = QLabel(), QLabel(), QLabel()
-        self._full = QLabel()
+        self._badge, self._full = QLabel(), text_label(selectable=True)
+        self._sentence = text_label(role="heading", selectable=True)
+        self._notes = text_label(role="muted", selectable=True)
         self._data = ElidedLabel()
         self._data.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self._sentence.setProperty("role", "heading")
-        self._notes.setProperty("role", "muted")
         self._sentence.setToolTip(f"{TERMS['days']} {TERMS['error']}")
         for label in (self._sentence, self._full, self._notes):
-            label.setWordWrap(True)
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         self.table = ScoreTable(self.tr("Scores of the network beside the baselines"))
         self.steps = StepTab()

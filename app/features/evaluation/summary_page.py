@@ -26,6 +26,7 @@ from app.charts.happened import HappenedChart
 from app.features.evaluation.days import Day
 from app.theme import Theme
 from app.widgets.chart_header import ElidedLabel
+from app.widgets.labels import text_label
 from forecasting.series import Outcomes
 from forecasting.summary import TERMS, KeyNumber, Standing, Summary
 
@@ -232,10 +233,7 @@ class SummaryPage(QWidget):
             self._grid.addWidget(tile, index // count, index % count)
 
     def _label(self) -> QLabel:
-        label = QLabel()
-        label.setWordWrap(True)
-        label.setTextFormat(Qt.TextFormat.PlainText)
-        label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        label = text_label(plain=True, selectable=True)
         label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         return label
 

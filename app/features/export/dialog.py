@@ -43,6 +43,7 @@ from app.export.page import drawn
 from app.export.pictures import image, preview
 from app.theme import Theme, mixed
 from app.widgets.form_builder import WholeBox
+from app.widgets.labels import text_label
 from forecasting.errors import ExportError
 from forecasting.events import RunResult
 
@@ -185,8 +186,7 @@ class ExportDialog(QDialog):
             box.setSuffix(self.tr(" px"))
             box.setKeyboardTracking(False)
             box.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.physical = QLabel()
-        self.physical.setProperty("role", "muted")
+        self.physical = text_label(role="muted", wrap=False)
         self.transparent = QCheckBox(self.tr("Transparent ground"))
         self.footer = QCheckBox(self.tr("Footer: verdict, source, dates, model, seed"))
         names = {

@@ -10,7 +10,6 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QMainWindow,
     QPushButton,
     QVBoxLayout,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.theme import Theme
+from app.widgets.labels import text_label
 
 #: Width of the card, its distance from what it is about, and how far the mark stands off, in
 #: pixels.
@@ -59,11 +59,8 @@ class Card(QFrame):
         self.setObjectName("tour")
         self.setProperty("role", "card")
         self.setFixedWidth(_WIDTH)
-        self._count, self._heading, self._text = QLabel(), QLabel(), QLabel()
-        self._count.setProperty("role", "muted")
-        self._heading.setProperty("role", "title")
-        for label in (self._heading, self._text):
-            label.setWordWrap(True)
+        self._count = text_label(role="muted", wrap=False)
+        self._heading, self._text = text_label(role="title"), text_label()
         self.learn = QPushButton(self.tr("I want to learn"))
         self.learn.setToolTip(self.tr("End the tour and open the lessons on recurrent networks"))
         self.learn.clicked.connect(self.learn_requested)

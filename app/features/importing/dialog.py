@@ -31,6 +31,7 @@ from app.features.importing.preview_table import PreviewTable
 from app.theme import Theme
 from app.widgets.auto_combo import AutoCombo
 from app.widgets.input_table import InputChoice, InputTable, listed
+from app.widgets.labels import text_label
 from app.widgets.quality_list import QualityList
 from forecasting.errors import CandlecastError
 from forecasting.exog import ExogSpec
@@ -146,7 +147,8 @@ class ImportDialog(QDialog):
         self.table.role_chosen.connect(self._role_chosen)
         self.tabs = QTabWidget()
         self.inputs = InputTable(_tr("This file has no columns beside dates and prices."))
-        self._summary, self._hint = QLabel(), QLabel()
+        self._summary = text_label(plain=True, selectable=True)
+        self._hint = text_label(role="muted", plain=True, selectable=True)
         self._raw = QCheckBox(_tr("Show cells as they stand in the file"))
         self._raw.toggled.connect(self.table.show_raw)
         self.fields = self._make_fields()
@@ -431,14 +433,9 @@ class ImportDialog(QDialog):
         super().accept()
 
     def _lay_out(self) -> None:
-        name, folder = QLabel(Path(self.path).name), QLabel(str(Path(self.path).resolve().parent))
-        name.setProperty("role", "title")
-        for label in (folder, self._hint):
-            label.setProperty("role", "muted")
-        for label in (name, folder, self._summary, self._hint):
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setWordWrap(True)
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        path = Path(self.path)
+        name = text_label(path.name, "title", plain=True, selectable=True)
+        folder = text_label(str(path.resolve().parent), "muted", plain=True, selectable=True)
         self._summary.setAccessibleName(_tr("How the file is understood"))
         page = QWidget()
         left = QVBoxLayout(page)

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from app.widgets.form_builder import DecimalBox
+from app.widgets.labels import text_label
 from forecasting.errors import ConfigError
 from forecasting.indicators import Indicator
 
@@ -57,9 +58,7 @@ class IndicatorForm(QDialog):
             label.setBuddy(field)
             form.addWidget(label, len(self.fields), 0)
             form.addWidget(field, len(self.fields), 1)
-        self._fault = QLabel()
-        self._fault.setWordWrap(True)
-        self._fault.setProperty("role", "danger")
+        self._fault = text_label(role="danger")
         self._fault.hide()
         self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self._accept = self._buttons.addButton(verb, QDialogButtonBox.ButtonRole.AcceptRole)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QPushButton, QVBoxLayout, QWidget
 
 from app.theme import Theme
 from app.widgets.input_table import InputChoice, InputTable
+from app.widgets.labels import text_label
 from forecasting.errors import CandlecastError
 from forecasting.exog import ExogSpec
 from forecasting.series import ExogColumn
@@ -29,19 +30,16 @@ class InputsDialog(QDialog):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Inputs"))
-        self._text, self._fault = QLabel(), QLabel()
-        self._text.setText(
+        self._text = text_label(
             self.tr(
                 "An input of the past is read from the bar at which it was known. Where its date "
                 "is earlier than its publication, give a delay: 2 (bars), 30d (days), 12h (hours). "
                 "What is known ahead must reach the last bar of the forecast. Inputs that gain "
                 "nothing on the validation part are left out."
-            )
+            ),
+            "muted",
         )
-        for label in (self._text, self._fault):
-            label.setWordWrap(True)
-        self._text.setProperty("role", "muted")
-        self._fault.setProperty("role", "danger")
+        self._fault = text_label(role="danger")
         self._fault.hide()
         self.list = InputTable(
             self.tr("These prices have no column beside them. Add a file that has some.")

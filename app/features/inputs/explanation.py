@@ -17,7 +17,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -31,6 +30,7 @@ from app.charts.picture_view import PictureView
 from app.export.figure import LOGICAL_DPI
 from app.export.tables import cell_text
 from app.theme import Theme
+from app.widgets.labels import text_label
 from app.widgets.name_combo import NameCombo
 from forecasting.attribution import Ablated, Explanation
 from forecasting.errors import CandlecastError, ExportError
@@ -171,20 +171,14 @@ class ExplanationDialog(QDialog):
         self._found: tuple[Explanation, ...] = ()
         self.symbol = NameCombo(self.tr("Series"), 14)
         self.symbol.currentIndexChanged.connect(self._show)
-        self._text, self._ends = QLabel(), QLabel()
-        for label in (self._text, self._ends):
-            label.setWordWrap(True)
-            label.setProperty("role", "muted")
+        self._text, self._ends = text_label(role="muted"), text_label(role="muted")
         self.inputs, self.strip = InputBars(), BarStrip()
         self.gains = InputBars(percent=True)
         self.gains.setAccessibleName(self.tr("What each input adds on the test part"))
         self.attention = PictureView()
         self.attention.setMinimumHeight(200)
-        self._gains_heading = QLabel(self.tr("What each input adds on the test part"))
-        self._gains_heading.setProperty("role", "heading")
-        self._gains_text = QLabel()
-        self._gains_text.setWordWrap(True)
-        self._gains_text.setProperty("role", "muted")
+        self._gains_heading = text_label(self.gains.accessibleName(), "heading", wrap=False)
+        self._gains_text = text_label(role="muted")
         self._ablated: Ablated | None = None
         self.copy_button = QPushButton(self.tr("Copy as table"))
         self.copy_button.clicked.connect(self._copy)
@@ -192,6 +186,10 @@ class ExplanationDialog(QDialog):
         self.save_button.setToolTip(self.tr("Save as a picture (.png, .svg) or as a table (.csv)"))
         self.save_button.clicked.connect(self._ask_file)
         self.content = QWidget()
+        self._lay_out()
+        self.resize(580, 520)
+
+    def _lay_out(self) -> None:
         scroll = QScrollArea()
         scroll.setWidget(self.content)
         scroll.setWidgetResizable(True)
@@ -211,23 +209,15 @@ class ExplanationDialog(QDialog):
             (self.tr("By input"), self.inputs),
             (self.tr("By bar of the lookback"), self.strip),
         ):
-            heading = QLabel(text)
-            heading.setProperty("role", "heading")
-            rows.addWidget(heading)
+            rows.addWidget(text_label(text, "heading", wrap=False))
             rows.addWidget(part)
         rows.addWidget(self._ends)
         rows.addWidget(self._text)
-        extra: tuple[QWidget, ...] = (
-            self.attention,
-            self._gains_heading,
-            self.gains,
-            self._gains_text,
-        )
+        extra = (self.attention, self._gains_heading, self.gains, self._gains_text)
         for widget in extra:
             rows.addWidget(widget)
             widget.hide()
         rows.addStretch(1)
-        self.resize(580, 520)
 
     def show_explanations(self, found: Sequence[Explanation]) -> None:
         """Show explanations, the first one at once."""

@@ -12,7 +12,6 @@ from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QGridLayout,
-    QLabel,
     QPushButton,
     QSplitter,
     QStackedWidget,
@@ -27,6 +26,7 @@ from app.model_titles import model_title
 from app.number_format import number
 from app.theme import Theme
 from app.widgets.empty_state import EmptyState
+from app.widgets.labels import text_label
 from app.widgets.table_view import TableView
 from forecasting.checks import some_names
 
@@ -120,9 +120,7 @@ class JournalPanel(QStackedWidget):
         self._show_all.clicked.connect(lambda: self.only.setChecked(False))
         self.update_button = QPushButton(self.tr("Look what happened"))
         self.update_button.clicked.connect(lambda: self.update_requested.emit(self.open_sources))
-        self._headline = QLabel()
-        self._headline.setWordWrap(True)
-        self._headline.setProperty("role", "heading")
+        self._headline = text_label(role="heading")
         self.table = TableView(self.tr("Past forecasts against what happened"), self._choose)
         self.table.setToolTip(
             self.tr(
@@ -140,9 +138,7 @@ class JournalPanel(QStackedWidget):
             ),
             wrapped=True,
         )
-        self.watched = QLabel()
-        self.watched.setProperty("role", "muted")
-        self.watched.setTextFormat(Qt.TextFormat.PlainText)
+        self.watched = text_label(role="muted", wrap=False, plain=True)
         self.look_button = QPushButton(self.tr("Look now"))
         self.look_button.setToolTip(
             self.tr("Load what is due of the watched series, and forecast each new close")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QSignalBlocker, QTimer, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -31,6 +31,7 @@ from app.accessibility import complete, literal, take_literally
 from app.background import Failure
 from app.theme import Theme
 from app.widgets.form_builder import DecimalBox, WholeBox
+from app.widgets.labels import text_label
 from app.widgets.name_combo import NameCombo
 from app.widgets.quality_list import QualityList
 from forecasting.events import Progress
@@ -240,12 +241,8 @@ class JudgeDialog(QDialog):
         self.setWindowTitle(_tr("Judge forecasts: {file}").format(file=Path(path).name))
         self.resize(*_SIZE)
         self.table, self._findings = ColumnTable(), QualityList()
-        self._summary, self._hint, self._bar = QLabel(), QLabel(), QProgressBar()
-        self._summary.setProperty("role", "heading")
-        self._hint.setProperty("role", "muted")
-        for label in (self._summary, self._hint):
-            label.setWordWrap(True)
-            label.setTextFormat(Qt.TextFormat.PlainText)
+        self._summary = text_label(role="heading", plain=True)
+        self._hint, self._bar = text_label(role="muted", plain=True), QProgressBar()
         self._bar.setAccessibleName(_tr("Progress of the judgement"))
         self._bar.setTextVisible(False)
         self._bar.hide()

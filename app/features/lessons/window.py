@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
@@ -32,6 +33,7 @@ from app.accessibility import complete, literal, take_literally
 from app.charts.picture_view import PictureView
 from app.lessons.lesson import Lesson, Step
 from app.theme import LIGHT, Theme
+from app.widgets.labels import text_label
 from forecasting.events import Progress
 from forecasting.source_registry import catalog
 
@@ -233,29 +235,15 @@ class LessonWindow(QDialog):
         return left
 
     def _make_words(self) -> None:
-        self._heading, self._summary, self._state = QLabel(), QLabel(), QLabel()
-        self.title, self.text, self.question = QLabel(), QLabel(), QLabel()
-        self.feedback, self.task, self.task_note = QLabel(), QLabel(), QLabel()
-        self._count = QLabel()
-        for label in (self._heading, self.title):
-            label.setProperty("role", "heading")
-        for label in (self._state, self._count):
-            label.setProperty("role", "muted")
-        labels = (
-            self._heading,
-            self._summary,
-            self._state,
-            self.title,
-            self.text,
-            self.question,
-            self.feedback,
-            self.task,
-            self.task_note,
+        shown = partial(text_label, plain=True, selectable=True)
+        self._heading, self._summary, self._state = (
+            shown(role="heading"),
+            shown(),
+            shown("", "muted"),
         )
-        for label in labels:
-            label.setWordWrap(True)
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.title, self.text, self.question = shown(role="heading"), shown(), shown()
+        self.feedback, self.task, self.task_note = shown(), shown(), shown()
+        self._count = text_label(role="muted", wrap=False)
 
     def _intro_page(self) -> QWidget:
         self.start = QPushButton(self.tr("&Start the lesson"))

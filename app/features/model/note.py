@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
-from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy
+from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy
+
+from app.widgets.labels import text_label
 
 #: Lines of text that have room whatever is said, and lines from which on the text scrolls.
 _LINES, _MOST = 2, 9
@@ -19,8 +21,7 @@ class Note(QScrollArea):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("note")
-        self.label = QLabel()
-        self.label.setWordWrap(True)
+        self.label = text_label()
         self.label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.setWidget(self.label)
         self.setWidgetResizable(True)

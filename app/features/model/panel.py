@@ -31,6 +31,7 @@ from app.theme import Theme, icon
 from app.undo_history import Change, UndoHistory
 from app.widgets.form_builder import SettingsForm
 from app.widgets.form_scroll import FormScroll
+from app.widgets.labels import text_label
 from app.widgets.remedies import remedy_label
 from forecasting.checks import cautions
 from forecasting.config import GROUPS, RunConfig, Settings
@@ -126,9 +127,7 @@ class ModelPanel(QWidget):
         self._add_groups(rows)
         self._defaults = QPushButton(self.tr("Restore defaults"))
         self._defaults.clicked.connect(lambda: self.show_config(self._usual))
-        self._suits = QLabel()
-        self._suits.setProperty("role", "muted")
-        self._suits.setWordWrap(True)
+        self._suits = text_label(role="muted")
         self._suits.setVisible(False)
         rows.addWidget(self._suits)
         rows.addWidget(self._defaults, 0, Qt.AlignmentFlag.AlignLeft)

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QPushButton,
     QStackedWidget,
     QTableWidget,
@@ -34,6 +33,7 @@ from app.charts.portfolio import (
 from app.theme import Theme
 from app.widgets.form_builder import WholeBox
 from app.widgets.form_scroll import FormScroll
+from app.widgets.labels import text_label
 from app.widgets.late import Late
 from app.widgets.table_view import TableView
 from forecasting.series import Floats
@@ -85,14 +85,11 @@ class PortfolioPanel(QWidget):
         self.file_button.setToolTip(
             self.tr("Read a CSV of symbol and value, or symbol and quantity. Nothing is sent.")
         )
-        self._told = QLabel()
-        self._told.setWordWrap(True)
-        self._told.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._told = text_label(selectable=True)
         self._histogram, self._drawdown = Late(ValueHistogram), Late(DrawdownChart)
         self._correlation, self._judged = Late(CorrelationMap), Late(PortfolioBacktestChart)
         self.contributions = TableView(self.tr("Contributions"))
-        self._verdict = QLabel()
-        self._verdict.setWordWrap(True)
+        self._verdict = text_label()
         self.view, self._pages = QComboBox(), QStackedWidget()
         self.view.setAccessibleName(self.tr("What is shown"))
         pages: tuple[tuple[str, QWidget], ...] = (

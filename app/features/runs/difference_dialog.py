@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QApplication,
     QDialog,
     QDialogButtonBox,
-    QLabel,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.accessibility import literal
+from app.widgets.labels import text_label
 
 _WIDE, _HIGH = 620, 360
 
@@ -41,15 +41,14 @@ class DifferenceDialog(QDialog):
         self.setWindowTitle(self.tr("Differences"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(_WIDE, _HIGH)
-        title = QLabel(
+        title = text_label(
             self.tr("{n} of their settings and prices differ.").format(n=len(rows))
             if len(rows) != 1
-            else self.tr("One of their settings and prices differs.")
+            else self.tr("One of their settings and prices differs."),
+            "heading",
         )
         if not rows:
             title.setText(self.tr("Both runs had the same settings and the same prices."))
-        title.setProperty("role", "heading")
-        title.setWordWrap(True)
         self.table = self._filled(names, rows)
         self._text = "\n".join("\t".join(row) for row in (("", *names), *rows))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
 from app.charts.run_losses import MOST, RunLoss, RunLossChart
 from app.theme import Theme
+from app.widgets.labels import text_label
 
 _WIDE, _HIGH = 760, 480
 
@@ -32,9 +33,7 @@ class LossDialog(QDialog):
         self.chart.set_theme(theme)
         self.chart.show_runs(runs)
         self.chart.refresh()
-        note = QLabel(self._note(runs))
-        note.setProperty("role", "muted")
-        note.setWordWrap(True)
+        note = text_label(self._note(runs), "muted")
         note.setVisible(bool(note.text()))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)

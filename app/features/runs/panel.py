@@ -22,7 +22,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QLineEdit,
     QMenu,
     QStackedWidget,
@@ -37,6 +36,7 @@ from app.features.runs.groups import SEEDS, TAGS, GroupTable, grouped
 from app.features.runs.table import RunsFilter, RunsModel, RunsTable
 from app.theme import Theme, icon
 from app.widgets.empty_state import EmptyState
+from app.widgets.labels import text_label
 from app.widgets.undo_line import UndoLine
 from forecasting.store.runs import RunRecord, StoredRun
 
@@ -108,8 +108,7 @@ class RunsPanel(QStackedWidget):
         self.search.setAccessibleName(self.tr("Filter runs"))
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._look)
-        self._count = QLabel()
-        self._count.setProperty("role", "muted")
+        self._count = text_label(role="muted", wrap=False)
         self._undo_line = UndoLine()
         self._undo_line.undo_requested.connect(self.put_back_requested)
         self.group, self.groups = QComboBox(), GroupTable()

@@ -30,6 +30,7 @@ from app.theme import Theme, icon
 from app.widgets.empty_state import EmptyState
 from app.widgets.form_builder import SettingsForm
 from app.widgets.form_scroll import FormScroll
+from app.widgets.labels import text_label
 from app.widgets.steady_label import SteadyLabel
 from forecasting.events import Progress
 
@@ -85,9 +86,7 @@ class SearchPanel(QWidget):
         self._bar.setMaximumHeight(8)
         self._time = SteadyLabel(self.tr("59:59 min left"))
         self._time.setProperty("role", "muted")
-        self._verdict = QLabel()
-        self._verdict.setWordWrap(True)
-        self._verdict.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._verdict = text_label(selectable=True)
         self.table = TrialsTable(self.tr("Trials"))
         self.best, self.by_time = BestSoFarChart(), BestSoFarChart(by_time=True)
         self.parallel, self.importance = ParallelCoordinates(), ImportanceBars()

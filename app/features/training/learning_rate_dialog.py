@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
 from app.charts.learning_rate import LearningRateChart
 from app.theme import Theme
+from app.widgets.labels import text_label
 from forecasting.events import LearningRatesTried
 
 
@@ -31,8 +32,7 @@ class LearningRateDialog(QDialog):
         click = self.tr(
             "The rate was raised step by step; click in the curve to choose another one."
         )
-        words = QLabel(f"{tried.finding} {click}")
-        words.setWordWrap(True)
+        words = text_label(f"{tried.finding} {click}")
         self.chart = LearningRateChart()
         self.chart.set_theme(theme)
         self.chart.setMinimumSize(520, 260)

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QStackedWidget,
     QTabBar,
@@ -25,6 +24,7 @@ from app.features.training.views import DiagnosticsPage, GradientView, LossView,
 from app.number_format import duration
 from app.theme import Theme, icon
 from app.widgets.empty_state import EmptyState
+from app.widgets.labels import text_label
 from app.widgets.late import Late
 from app.widgets.steady_label import SteadyLabel
 from forecasting.events import Diagnosis, EpochEnd, Progress, SplitMade, StepNorms
@@ -206,9 +206,8 @@ class TrainingPanel(QStackedWidget):
         return view
 
     def _top(self) -> QHBoxLayout:
-        self._headline = QLabel()
+        self._headline = text_label(role="heading", wrap=False)
         self._time = SteadyLabel(self.tr("59:59 min left"))
-        self._headline.setProperty("role", "heading")
         self._time.setProperty("role", "muted")
         self._pause, self._longer = QToolButton(), QToolButton()
         self._pause.setCheckable(True)

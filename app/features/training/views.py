@@ -254,6 +254,15 @@ class MemoryView(QWidget):
             "000 of 000 bars",
         )
         self.map, self.curves = QToolButton(), QToolButton()
+        self.compare = NameCombo(self.tr("Compare with"), 14)
+        self.compare.setToolTip(
+            self.tr("An earlier training of this session to lay beside this one")
+        )
+        self.compare.activated.connect(self._show)
+        self.setLayout(_beside(self._facts, [self._tools()], self.chart))
+        self.show_traces(None, ())
+
+    def _tools(self) -> QWidget:
         choice = QButtonGroup(self)
         kinds = QHBoxLayout()
         kinds.setSpacing(4)
@@ -273,19 +282,13 @@ class MemoryView(QWidget):
         kinds.addStretch(1)
         self.map.setChecked(True)
         self.curves.toggled.connect(lambda on: self.chart.set_view("curves" if on else "map"))
-        self.compare = NameCombo(self.tr("Compare with"), 14)
-        self.compare.setToolTip(
-            self.tr("An earlier training of this session to lay beside this one")
-        )
-        self.compare.activated.connect(self._show)
         tools = QWidget()
         rows = QVBoxLayout(tools)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(6)
         rows.addLayout(kinds)
         rows.addWidget(self.compare)
-        self.setLayout(_beside(self._facts, [tools], self.chart))
-        self.show_traces(None, ())
+        return tools
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QWidget
 
 from app.features.watchlist.row_order import (
     COLUMNS,
@@ -16,6 +16,7 @@ from app.features.watchlist.row_order import (
     order_words,
 )
 from app.number_format import number
+from app.widgets.labels import text_label
 
 #: Rows from which the box is shown: fewer are seen at once.
 _MANY = 9
@@ -60,8 +61,7 @@ class ListFinder(QWidget):
         )
         self.box.setClearButtonEnabled(True)
         self.box.textChanged.connect(self.changed)
-        self._count = QLabel()
-        self._count.setProperty("role", "muted")
+        self._count = text_label(role="muted", wrap=False)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)

@@ -32,6 +32,7 @@ from app.watchlist import Row
 from app.widgets.auto_combo import AutoCombo
 from app.widgets.chart_header import ElidedLabel
 from app.widgets.empty_state import EmptyState
+from app.widgets.labels import text_label
 from app.widgets.quality_list import QualityList
 from app.widgets.undo_line import UndoLine
 from forecasting.calendars import SUFFIXES
@@ -135,9 +136,7 @@ class DataPanel(QStackedWidget):
         self._menu.import_requested.connect(self.import_requested)
         self._menu.export_requested.connect(self.export_requested)
         self._buttons: dict[str, QToolButton] = {}
-        self._trained = QLabel()
-        self._trained.setProperty("role", "muted")
-        self._trained.setWordWrap(True)
+        self._trained = text_label(role="muted")
         self.calendar, self.resample = (
             AutoCombo(self.tr("Calendar"), {}),
             AutoCombo(self.tr("Distance of bars"), RESAMPLES),
@@ -157,8 +156,7 @@ class DataPanel(QStackedWidget):
         self._trouble.options.clicked.connect(
             lambda: self.options_requested.emit(self.list.current)
         )
-        self._quality = QLabel()
-        self._quality.setProperty("role", "heading")
+        self._quality = text_label(role="heading", wrap=False)
         self._findings = QualityList()
         self._findings.remedy_requested.connect(
             lambda what, value: self.shape_requested.emit(self.list.current, what, value)
@@ -499,10 +497,7 @@ class _Trouble(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setProperty("role", "card")
-        self._words = QLabel()
-        self._words.setWordWrap(True)
-        self._words.setTextFormat(Qt.TextFormat.PlainText)
-        self._words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._words = text_label(plain=True, selectable=True)
         self.retry, self.options = QPushButton(), QPushButton(self.tr("Options…"))
         buttons = QHBoxLayout()
         buttons.addWidget(self.retry)
@@ -539,7 +534,4 @@ def _moment(stamp: str) -> str:
 
 
 def _muted(text: str) -> QLabel:
-    label = QLabel(text)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setProperty("role", "muted")
-    return label
+    return text_label(text, "muted", wrap=False, plain=True)

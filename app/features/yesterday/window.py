@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from app.accessibility import complete, take_literally
 from app.features.yesterday.chart import YesterdayChart
 from app.theme import Theme
+from app.widgets.labels import text_label
 from app.widgets.name_combo import NameCombo
 from forecasting.next_bar import NextBar
 
@@ -60,17 +61,14 @@ class YesterdayWindow(QDialog):
         )
         self.best.clicked.connect(self._fit)
         self.level.clicked.connect(self.level_requested)
-        self.facts, self.fit, self.hint = QLabel(), QLabel(), QLabel()
-        self.facts.setProperty("role", "heading")
-        self.hint.setText(
+        self.facts, self.fit = text_label(role="heading"), text_label()
+        self.hint = text_label(
             self.tr(
                 "Drag the green line, or use the arrow keys, until it fits what came. Wheel or + "
                 "and - zoom, Page Up and Page Down go through time."
-            )
+            ),
+            "muted",
         )
-        self.hint.setProperty("role", "muted")
-        for label in (self.facts, self.fit, self.hint):
-            label.setWordWrap(True)
         self.chart.shifted.connect(self._shifted)
         self._lay_out()
         complete(self)
