@@ -1,14 +1,14 @@
 """What a market of many series costs: reading, one epoch and the judgement, stage by stage.
 
 Usage: python -m benchmarks.market [--series 125 250 500] [--bars 2520] [--form parquet]
-[--baselines random-walk har] [--horizon 5] [--out FOLDER]
+[--baselines random-walk har] [--horizon 5] [--reading ROUNDS] [--out FOLDER]
 
 Synthetic daily walks with open, high, low, close and volume, written as one long file. Each size is
 read and trained in a process of its own, on one thread: lookback 60, LSTM of 8, batch 256, one
 epoch, then the judgement on the test part beside the usual baselines. CPU seconds of each stage,
 the most memory the process had in it (imports are part of the first stage that needs them), and the
 exponent of each from the smallest to the largest size; beside them what pandas takes to read the
-same file.
+same file. ``--reading`` only reads, in turns with pandas, libraries imported beforehand.
 """
 
 from __future__ import annotations
@@ -95,6 +95,34 @@ def pandas_alone(path: Path) -> dict[str, float]:
     return {"pandas, CPU s": laps.seconds["pandas"], "pandas, MB": laps.memory["pandas"]}
 
 
+def reading_alone(path: Path) -> dict[str, float]:
+    """Return what reading a file into checked series takes, with everything imported."""
+    import pandas  # noqa: F401
+    import pyarrow.csv
+    import pyarrow.parquet  # noqa: F401
+
+    from forecasting.sources import source
+    from forecasting.sources.files import reader  # noqa: F401
+
+    laps = _Laps()
+    source(str(path)).load()
+    laps.end("read")
+    return {"read, CPU s": laps.seconds["read"], "read, MB": laps.memory["read"]}
+
+
+def in_turns(path: Path, rounds: int) -> dict[str, float]:
+    """Read a file with pandas and with the program in turns; return medians and the quartiles of
+    the ratio.
+    """
+    pairs = [
+        {**measured(path, "--pandas"), **measured(path, "--reading", "1")} for _ in range(rounds)
+    ]
+    ratios = [pair["read, CPU s"] / pair["pandas, CPU s"] for pair in pairs]
+    low, middle, high = np.quantile(ratios, [0.25, 0.5, 0.75])
+    medians = {name: float(np.median([pair[name] for pair in pairs])) for name in pairs[0]}
+    return {**medians, "ratio": middle, "ratio, low": low, "ratio, high": high}
+
+
 def stages(path: Path, baselines: tuple[str, ...], changed: dict[str, Any]) -> dict[str, float]:
     """Return CPU seconds and most memory of each stage of reading a file and training on it."""
     import torch
@@ -170,14 +198,15 @@ def main() -> None:
     made.add_argument("--out", type=Path)
     made.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     made.add_argument("--pandas", action="store_true", help=argparse.SUPPRESS)
+    made.add_argument("--reading", type=int, default=0, metavar="ROUNDS")
     asked = made.parse_args()
     if asked.worker:
-        changed = {"horizon": asked.horizon}
-        found = (
-            pandas_alone(asked.worker)
-            if asked.pandas
-            else stages(asked.worker, tuple(asked.baselines), changed)
-        )
+        if asked.pandas:
+            found = pandas_alone(asked.worker)
+        elif asked.reading:
+            found = reading_alone(asked.worker)
+        else:
+            found = stages(asked.worker, tuple(asked.baselines), {"horizon": asked.horizon})
         print(json.dumps(found))
         return
     found_by_size: dict[int, dict[str, float]] = {}
@@ -186,8 +215,12 @@ def main() -> None:
         for size in asked.series:
             path = Path(folder) / f"market-{size}.{asked.form}"
             write(path, size, asked.bars)
-            facts = {"file, MB": path.stat().st_size / 1e6, **measured(path, "--pandas")}
-            found_by_size[size] = {**facts, **measured(path, *words)}
+            facts = {"file, MB": path.stat().st_size / 1e6}
+            if asked.reading:
+                found_by_size[size] = {**facts, **in_turns(path, asked.reading)}
+            else:
+                alone = measured(path, "--pandas")
+                found_by_size[size] = {**facts, **alone, **measured(path, *words)}
             print(size, json.dumps(found_by_size[size]), flush=True)
             path.unlink()
     powers = exponents(found_by_size)

@@ -386,8 +386,17 @@ def test_without_a_compiler_torch_computes_and_the_reason_is_given(
     assert native_pass.in_use() == "torch"
     assert Ensemble(ModelConfig(), 3, 2, 12)(torch.randn(2, 12, 3)).shape == (1, 2, 2, 3)
     monkeypatch.setenv(native.VARIABLE, "on")
-    with pytest.raises(ConfigError, match="no C compiler was found"):
+    with pytest.raises(ConfigError, match="there is no C compiler; install one"):
         native_pass.in_use()
+
+
+def test_a_library_that_was_merely_never_built_says_how_to_build_it(
+    no_library: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "compiler", lambda: "/usr/bin/cc")
+    reason = native_pass.fault()
+    assert "not been built yet" in reason
+    assert str(no_library.SOURCES / "build.py") in reason
 
 
 @pytest.mark.skipif(not Path("/bin/false").exists(), reason="needs a command that fails")

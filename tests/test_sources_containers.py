@@ -352,6 +352,7 @@ def test_a_pipe_is_refused(tmp_path: Path) -> None:
 
 # The short cut for large plain files reads what the careful way reads.
 
+FORM = "{d:%Y-%m-%d %H:%M:%S},{o},{h},{l},{c},{v}"
 LARGE = make_bars(1200, timedelta(minutes=1), datetime(2024, 1, 2, 9, 30))
 
 
@@ -399,6 +400,32 @@ def test_the_short_cut_agrees(
     assert taken
     assert_bars(quick[0], LARGE)
     assert_same(quick, careful)
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_series_that_stand_one_below_the_other_share_what_they_have_in_common(
+    mixed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [
+        line
+        for name in ("AAA", "BBB", "CCC")
+        for line in rows(LARGE[: 900 if name == "CCC" else 1200], f"{name},{FORM}").splitlines()
+    ]
+    content = "\n".join(
+        [f"symbol,{PLAIN}", *(sorted(lines, key=str.lower)[::-1] if mixed else lines)]
+    )
+    path = put(tmp_path, content)
+    quick, careful, taken = both_ways(path, monkeypatch)
+    assert taken
+    assert_same(quick, careful)
+    first, second, third = sorted(quick, key=lambda item: item.symbol)
+    assert np.shares_memory(first.ds, second.ds)
+    assert not np.shares_memory(first.ds, third.ds)
+    assert mixed != np.shares_memory(first.values.base, second.values.base)
+    monkeypatch.setattr(reader, "SMALL", 0)
+    (alone,) = read(path, ReadOptions(symbol="CCC"))
+    assert_same((alone,), (third,))
+    assert alone.values.base.size == alone.values.size  # the memory of the others is given back
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ from collections.abc import Callable, Hashable
 from hashlib import blake2b
 from typing import Any, TypeVar, cast
 
-import numpy as np
-
 from forecasting.series import Dates
 
 _T = TypeVar("_T")
 #: Most results that are remembered.
 _MOST = 64
 _found: dict[tuple[Hashable, ...], tuple[Any]] = {}
+#: The dates that were asked for last, and their hash: the series of a panel come one by one.
+_last: tuple[bytes, bytes] = b"", b""
 
 
 def remembered(ds: Dates, key: tuple[Hashable, ...], find: Callable[[], _T]) -> _T:
@@ -27,8 +27,13 @@ def remembered(ds: Dates, key: tuple[Hashable, ...], find: Callable[[], _T]) -> 
     find : callable
         Must depend on nothing else; its result is shared, so it must not be changed.
     """
-    dates = np.ascontiguousarray(ds)
-    whole = (blake2b(dates.view(np.uint8).data, digest_size=16).digest(), dates.dtype.str, *key)
+    global _last
+    dates = ds.tobytes()
+    last, digest = _last
+    if dates != last:
+        digest = blake2b(dates, digest_size=16).digest()
+        _last = dates, digest
+    whole = (digest, ds.dtype.str, *key)
     # Another thread may forget everything between two of these lines.
     entry = _found.get(whole)
     if entry is None:

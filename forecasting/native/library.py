@@ -127,10 +127,7 @@ def load(precision: Precision = "f32", processor: str = "") -> Kernel | str:
     """
     path = build.library_path()
     if not path.exists():
-        reason = build.reason_path()
-        if reason.exists():
-            return f"it could not be compiled: {reason.read_text(encoding='utf-8')[:200]}"
-        return "it was not built, as no C compiler was found at set-up"
+        return _why_not_built()
     try:
         library = ctypes.CDLL(str(path))
     except OSError as error:
@@ -138,6 +135,19 @@ def load(precision: Precision = "f32", processor: str = "") -> Kernel | str:
     library.processor.restype = ctypes.c_char_p
     chosen = processor or library.processor().decode()
     return _bound(library, precision, chosen if precision == "f32" else "plain")
+
+
+def _why_not_built() -> str:
+    """Return why there is no library, with the next step where there is one."""
+    reason = build.reason_path()
+    if reason.exists():
+        return f"it could not be compiled: {reason.read_text(encoding='utf-8')[:200]}"
+    if not os.access(build.SOURCES, os.W_OK) or not any(build.SOURCES.glob("*.c")):
+        return "this installation came without it"
+    command = f"python {build.SOURCES / 'build.py'}"
+    if build.compiler() is None:
+        return f"it was not built, as there is no C compiler; install one, then run: {command}"
+    return f"it has not been built yet; build it with: {command}"
 
 
 def _bound(library: ctypes.CDLL, precision: Precision, processor: str) -> Kernel:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.calendars.remembered import remembered
 from forecasting.series import Dates, Finding, Floats, PriceSeries
 from forecasting.spikes import deviation_of, find_spikes
 
@@ -40,6 +41,8 @@ _SIGN_CHANGES = 0.3
 #: Usual deviations from which a log return, and the change itself, are far outside; those that a
 #: level is above zero for that.
 _LARGE, _ABOVE_ZERO = 8.0, 12.0
+#: Log return that is large at least.
+_LEAST_LARGE = 0.25
 #: How far the move of the day itself may take a split by 1.5, which a crash resembles, and one by
 #: 2 and more off its ratio, in logs; the same where the open tells the night from the day.
 _DAY_MOVE, _OVERNIGHT, _OF_THE_DAY = np.array([0.05, 0.1]), 0.05, 0.25
@@ -69,7 +72,7 @@ class Bars:
     @property
     def has_range(self) -> bool:
         """Whether there are open, high and low."""
-        return set(_PRICES) <= set(self.columns)
+        return set(_PRICES) <= self.columns.keys()
 
     @cached_property
     def ratios(self) -> Floats:
@@ -82,6 +85,11 @@ class Bars:
             if self.close.size > 2 and self.close.min() > 0
             else np.empty(0)
         )
+
+    @cached_property
+    def unchanged(self) -> npt.NDArray[np.bool_]:
+        """Whether each close is that of the bar before, shape [T-1]."""
+        return np.asarray(self.close[1:] == self.close[:-1], np.bool_)
 
     @cached_property
     def usual(self) -> float:
@@ -98,8 +106,13 @@ class Bars:
 
         Of a yield near zero a ratio tells nothing: from .01 to .02 is a usual change, and no split.
         """
+        least = np.exp(_LEAST_LARGE)
+        if not self.ratios.size or (
+            self.ratios.max() <= least and self.ratios.min() >= 1 / least
+        ):  # as most series: the usual deviation would cost more than all else
+            return np.empty(0, np.int64)
         with np.errstate(over="ignore"):  # beyond the largest number nothing is large
-            limit = np.exp(max(0.25, _LARGE * self.usual))
+            limit = np.exp(max(_LEAST_LARGE, _LARGE * self.usual))
         indices = np.flatnonzero((self.ratios > limit) | (self.ratios < 1 / limit))
         return indices[self._far_in_value(indices)] if indices.size else indices
 
@@ -215,11 +228,12 @@ def _future(bars: Bars) -> Finding | None:
     """Find bars after today; one that is dated by the end of its period is not among them."""
     if bars.ds.size < 2:
         return None
-    now = np.datetime64(datetime.now(UTC).replace(tzinfo=None), "us")
-    late = bars.ds > now + max(np.timedelta64(2, "D"), bars.ds[-1] - bars.ds[-2])
-    count = int(np.count_nonzero(late))
-    if count == 0:
+    now = np.datetime64(time.time_ns() // 1000, "us")
+    latest = now + max(np.timedelta64(2, "D"), bars.ds[-1] - bars.ds[-2])
+    if bars.ds[-1] <= latest:
         return None
+    late = bars.ds > latest
+    count = int(np.count_nonzero(late))
     message = (
         f"Bars dated after today: {count}, the last one {shown(bars.ds[-1:])[0]}. Nobody knows "
         "these prices yet: the dates are misread, or the prices are themselves a forecast."
@@ -278,6 +292,8 @@ def _high_below_low(bars: Bars) -> Finding | None:
         bad = np.flatnonzero(
             (first > high) | (last > high) | (first < low) | (last < low) | (high < low)
         )
+        if not bad.size:
+            return None
         slack = 1e-6 * np.abs(high[bad])
         crossed = high[bad] < low[bad] - slack
         clear = (
@@ -311,6 +327,8 @@ def _far_ranges(bars: Bars) -> Finding | None:
     first, high, low, last = (bars.columns[name] for name in _PRICES)
     with np.errstate(all="ignore"):
         reach = np.maximum(high / np.maximum(first, last), np.minimum(first, last) / low) - 1.0
+        if not (reach >= 1.0).any():
+            return None
         usual = float(np.nanmedian(reach)) if np.isfinite(reach).any() else 0.0
         far = np.flatnonzero(np.isfinite(reach) & (reach >= max(1.0, _JUMP * usual)))
     if not 0 < far.size <= max(_FEW_JUMPS, _JUMP_SHARE * reach.size):
@@ -327,12 +345,12 @@ def _stale(bars: Bars) -> Finding | None:
     """Find runs of ten and more bars without any change of the close, and of the volume where
     there is one.
     """
-    same = bars.close[1:] == bars.close[:-1]
+    same = bars.unchanged
     if np.count_nonzero(same) < 9:
         return None
     volume = bars.columns.get("volume")
     if volume is not None and np.nansum(volume) > 0:
-        same &= (volume[1:] == volume[:-1]) | np.isnan(volume[1:])
+        same = same & ((volume[1:] == volume[:-1]) | np.isnan(volume[1:]))
     edges = np.flatnonzero(np.diff(same.astype(np.int8), prepend=0, append=0))
     starts, lengths = edges[::2], edges[1::2] - edges[::2] + 1
     long = lengths >= 10
@@ -410,6 +428,8 @@ def _outliers(bars: Bars) -> Finding | None:
     """Find bars that leave the level of their neighbours and come back at once: a warning, as
     they enter no fit.
     """
+    if bars.ratios.size and not bars.large.size:
+        return None
     lone = bars.large[bars.large < bars.ratios.size - 1]
     there = bars.step(lone)
     indices = set((lone[np.abs(there + bars.step(lone + 1)) < 0.25 * np.abs(there)] + 1).tolist())
@@ -479,12 +499,13 @@ def missing_codes(close: Floats) -> npt.NDArray[np.bool_]:
     """
     size = np.abs(close)
     top = float(size.max(initial=0.0))
-    coded = size == top
     digits = f"{top:.12g}".replace(".", "")
+    if len(digits) < 2 or set(digits) != {"9"}:
+        return np.zeros(close.size, bool)
+    coded = size == top
     others = float(size.max(where=~coded, initial=0.0))
-    nines = len(digits) >= 2 and set(digits) == {"9"}
     few = np.count_nonzero(coded) <= _MOST_CODED * close.size and close.size > _TAIL
-    if not (nines and few and others > 0 and top >= _LAST_FACTOR * others) or close[-1] == top:
+    if not (few and others > 0 and top >= _LAST_FACTOR * others) or close[-1] == top:
         return np.zeros(close.size, bool)
     return np.asarray(coded, np.bool_)
 
@@ -539,14 +560,9 @@ def _repeated(bars: Bars) -> Finding | None:
     that was written twice does.
     """
     volume = bars.columns.get("volume")
-    if not bars.has_range or volume is None:
+    if not bars.has_range or volume is None or not bars.unchanged.any():
         return None
-    same = (
-        np.flatnonzero(
-            (bars.close[1:] == bars.close[:-1]) & (volume[1:] == volume[:-1]) & (volume[1:] > 0)
-        )
-        + 1
-    )
+    same = np.flatnonzero(bars.unchanged & (volume[1:] == volume[:-1]) & (volume[1:] > 0)) + 1
     same = same[bars.columns["high"][same] > bars.columns["low"][same]]
     for column in bars.columns.values():
         same = same[column[same] == column[same - 1]]
@@ -644,8 +660,7 @@ def _mixed_frequency(bars: Bars) -> Finding | None:
         return Finding("mixed_frequency", "Bars have no common distance.", size, "warning")
     if re.fullmatch(r"\d+(s|min|h)", bars.freq):
         return _lonely_days(bars)
-    gaps = np.diff(bars.days)
-    blocks = np.array([np.median(part) for part in np.array_split(gaps, 10)])
+    blocks = remembered(bars.ds, ("usual gaps",), lambda: _usual_gaps(bars))
     if blocks.max() <= 3.5 * max(float(blocks.min()), 1.0):
         return None
     message = (
@@ -653,6 +668,11 @@ def _mixed_frequency(bars: Bars) -> Finding | None:
         f"{blocks.max():.3g} days."
     )
     return Finding("mixed_frequency", message, size, "warning")
+
+
+def _usual_gaps(bars: Bars) -> Floats:
+    """Return the usual distance of bars in days in each tenth of the series."""
+    return np.array([np.median(part) for part in np.array_split(np.diff(bars.days), 10)])
 
 
 def _lonely_days(bars: Bars) -> Finding | None:

@@ -35,7 +35,9 @@ def unfolded(ds: Dates, tz: str, wanted: str = "") -> tuple[Dates, str, tuple[Fi
     tuple
         Times, their zone, and a finding where they were changed.
     """
-    if tz == "UTC" or ds.size < 3 or not (ds != ds.astype("datetime64[D]")).any():
+    if tz == "UTC" or ds.size < 3 or bool((ds[1:] > ds[:-1]).all()):
+        return ds, tz, ()
+    if not (ds != ds.astype("datetime64[D]")).any():
         return ds, tz, ()
     backwards = bool(ds[0] > ds[-1])
     ordered = ds[::-1] if backwards else ds

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from forecasting.errors import SourceError
 from forecasting.series import Finding, PriceSeries, Provenance
@@ -52,6 +51,10 @@ def assemble(
     """
     dated = ~np.isnat(read.ds)
     shared = [*grid.findings, *roles.findings, *read.findings, *_undated(grid, roles, dated)]
+    groups = list(_by_symbol(grid, roles, read, dated, name))
+    if options.symbol:
+        groups = _chosen(groups, options.symbol)
+    mostly = 2 * sum(rows.ds.size for rows in groups) >= grid.rows
     about_all = SharedReading(
         read.ds,
         read.tz,
@@ -59,12 +62,9 @@ def assemble(
         options,
         about,
         _currency(grid),
-        grid.block,
+        grid.block if mostly else None,  # a single series does not hold the memory of all
         _extras(grid, roles, read),
     )
-    groups = list(_by_symbol(grid, roles, read, dated, name))
-    if options.symbol:
-        groups = _chosen(groups, options.symbol)
     if len(groups) > MAX_SERIES:
         raise SourceError(
             f"The file holds {len(groups):,} symbols; at most {MAX_SERIES:,} are read.",
@@ -178,32 +178,27 @@ def _by_symbol(grid: Grid, roles: Roles, read: Converted, dated: Mask, name: str
     else:
         named = next((c.symbol for c in roles.columns if c.symbol), "")
         groups = [(named or name, slice(None) if dated.all() else np.flatnonzero(dated))]
+    odd = [column for role, column in columns.items() if role != close and column.bad.any()]
     for symbol, take in groups:
         values = {role: column.values[take] for role, column in columns.items()}
         bad = columns[close].bad[take]
-        other = sum(
-            int(np.count_nonzero(column.bad[take] & ~bad))
-            for role, column in columns.items()
-            if role != close
-        )
+        other = sum(int(np.count_nonzero(column.bad[take] & ~bad)) for column in odd)
         yield Rows(symbol, read.ds[take], values, bad, other, take)
 
 
-def _groups(
-    columns: Sequence[Any], dated: Mask, name: str
-) -> list[tuple[str, npt.NDArray[np.int64]]]:
-    """Return each symbol with its rows, in order of first appearance; a file of ``BTC/USD`` and
-    ``BTCUSD`` holds one.
+def _groups(columns: Sequence[Any], dated: Mask, name: str) -> list[tuple[str, Any]]:
+    """Return each symbol with its rows, in order of first appearance: a slice where they stand
+    together. A file of ``BTC/USD`` and ``BTCUSD`` holds one.
     """
-    import pyarrow.compute as pc
-
-    texts = [_key_text(cells) for cells in columns]
-    joined = texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, _BETWEEN_KEYS)
-    encoded = joined.dictionary_encode()
+    encoded = _encoded(columns)
     names = [text or name for text in encoded.dictionary.to_pylist()]
     index = encoded.indices.to_numpy(zero_copy_only=False)
     if len({"".join(sign for sign in text.casefold() if sign.isalnum()) for text in names}) == 1:
         index, names = np.zeros_like(index), names[:1]
+    first = np.concatenate([[0], np.flatnonzero(index[1:] != index[:-1]) + 1])
+    if len(first) <= len(names) and len(set(index[first].tolist())) == len(first) and dated.all():
+        rows = map(slice, first.tolist(), [*first[1:].tolist(), index.size])
+        return [(names[code], take) for code, take in zip(index[first], rows, strict=True)]
     index = np.where(dated, index, len(names))
     order_of_rows = np.argsort(index, kind="stable")
     starts = np.searchsorted(index[order_of_rows], np.arange(len(names) + 1))
@@ -211,6 +206,22 @@ def _groups(
         (names[code], order_of_rows[starts[code] : starts[code + 1]]) for code in range(len(names))
     ]
     return [(symbol, rows) for symbol, rows in groups if rows.size]
+
+
+def _encoded(columns: Sequence[Any]) -> Any:
+    """Return the symbols of all rows, joined from several columns of keys where there are, as a
+    dictionary array whose texts all differ.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if len(columns) == 1 and pa.types.is_dictionary(columns[0].type):
+        texts = _key_text(columns[0].dictionary)
+        if columns[0].null_count == 0 and pc.count_distinct(texts).as_py() == len(texts):
+            return pa.DictionaryArray.from_arrays(columns[0].indices, texts)
+    parts = [_key_text(cells) for cells in columns]
+    joined = parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, _BETWEEN_KEYS)
+    return joined.dictionary_encode()
 
 
 def _key_text(cells: Any) -> Any:

@@ -181,7 +181,7 @@ class _Sink:
             columns[index] = (
                 pa.array(np.concatenate(pieces))
                 if isinstance(pieces[0], np.ndarray)
-                else pa.concat_arrays(pieces)
+                else pa.chunked_array(pieces).unify_dictionaries().combine_chunks()
             )
         return columns, block
 
@@ -287,7 +287,7 @@ def _parse_block(block: memoryview, names: list[str], options: dict[str, Any]) -
                 raise ValueError("dates are missing")
             parts[int(name)] = column.chunk(0).to_numpy(zero_copy_only=False)
         else:
-            parts[int(name)] = column.chunk(0).cast(pa.string())
+            parts[int(name)] = column.chunk(0)
     return parts
 
 

@@ -5,7 +5,7 @@ of it is told.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -70,7 +70,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class SharedReading:
-    """What all series of a file share: dates of all rows, their zone, findings and settings."""
+    """What all series of a file share: dates of all rows, their zone, findings and settings.
+
+    ``dates`` holds those of the series before, which are shared by all that have the same.
+    """
 
     ds: Dates
     tz: str
@@ -80,6 +83,7 @@ class SharedReading:
     currency: str
     block: Floats | None
     extras: Extras | None = None
+    dates: list[Dates] = field(default_factory=list)
 
 
 def series_of(rows: Rows, shared: SharedReading) -> PriceSeries | None:
@@ -110,10 +114,12 @@ def series_of(rows: Rows, shared: SharedReading) -> PriceSeries | None:
     if rows.bad_other:
         message = f"{rows.bad_other} cells beside the close are no numbers and count as missing."
         findings.append(Finding("unreadable_cells", message, rows.bad_other, "warning", "emptied"))
-    whole: Any = slice(None) if keep.all() else keep
-    some = {name: _finite(values[name][whole]) for name in COLUMNS if name in values}
+    ds, columns = rows.ds, {name: values[name] for name in COLUMNS if name in values}
+    if not keep.all():
+        ds, columns = ds[keep], {name: column[keep] for name, column in columns.items()}
+    some = {name: _finite(column) for name, column in columns.items()}
     columns = {name: column for name, column in some.items() if column is not None}
-    ds, columns, joined = join_ticks(rows.ds[whole], columns)
+    ds, columns, joined = join_ticks(ds, columns)
     findings.extend(joined)
     ds, tz, folded = unfolded(ds, shared.tz, options.timezone)
     findings.extend(folded)
@@ -123,6 +129,7 @@ def series_of(rows: Rows, shared: SharedReading) -> PriceSeries | None:
     findings.extend(gaps)
     if not options.repair:
         _refuse_repairs(rows.symbol, findings)
+    ds = _shared(ds, shared.dates)
     recent = ds[-_RECENT:]
     freq = infer_freq(recent)
     findings.extend(
@@ -132,7 +139,7 @@ def series_of(rows: Rows, shared: SharedReading) -> PriceSeries | None:
         symbol=presentable(rows.symbol, _LONGEST_SYMBOL).replace("\n", " "),
         ds=ds,
         columns=tuple(columns),
-        values=_table(list(columns.values()), shared.block),
+        values=_table(columns, rows, shared.block),
         freq=freq,
         tz=tz,
         currency=shared.currency,
@@ -141,6 +148,13 @@ def series_of(rows: Rows, shared: SharedReading) -> PriceSeries | None:
         findings=tuple(findings),
         extras=_further_columns(rows, shared, keep, folded),
     )
+
+
+def _shared(ds: Dates, before: list[Dates]) -> Dates:
+    """Return the dates of the series before where these are the same, otherwise keep these."""
+    if not before or not np.array_equal(ds, before[0]):
+        before[:] = [np.array(ds)]
+    return before[0]
 
 
 def _refuse_repairs(symbol: str, findings: Sequence[Finding]) -> None:
@@ -179,20 +193,18 @@ def _finite(column: Floats) -> Floats | None:
     return np.where(finite, column, np.nan) if finite.any() else None
 
 
-def _table(columns: list[Floats], block: Floats | None) -> Floats:
-    """Return columns side by side, shape [T, C]; those that already are the rows of ``block``
+def _table(columns: dict[str, Floats], rows: Rows, block: Floats | None) -> Floats:
+    """Return columns side by side, shape [T, C]; those that stand in ``block`` as they were read
     are not copied.
     """
-    if block is not None and len(columns) == len(block):
-        same = (
-            item.ctypes.data == other.ctypes.data and item.size == other.size
-            for item, other in zip(columns, block, strict=True)
-        )
-        if all(same):
-            return block.T
-    table = np.empty((columns[0].size, len(columns)))
-    for start in range(0, columns[0].size, _PIECE):
-        for index, column in enumerate(columns):
+    untouched = all(column is rows.values.get(name) for name, column in columns.items())
+    together = untouched and isinstance(rows.take, slice)
+    if block is not None and len(columns) == len(block) and together:
+        return block[:, rows.take].T
+    size = len(columns["close"])
+    table = np.empty((size, len(columns)))
+    for start in range(0, size, _PIECE):
+        for index, column in enumerate(columns.values()):
             table[start : start + _PIECE, index] = column[start : start + _PIECE]
     return table
 
