@@ -482,7 +482,9 @@ class Calibrated:
         """
         before = self._past.get(levels)
         first = np.maximum(self.start, self.lookback - 1)
-        if before is not None and before.panel is panel and before.until <= until:
+        if before is not None and before.panel is panel and before.until >= until:
+            return before  # what an origin is read at depends on what was known at it only
+        if before is not None and before.panel is panel:
             first = np.maximum(
                 first, [int(np.searchsorted(s.ds, before.until, side="right")) for s in panel]
             )

@@ -496,6 +496,22 @@ def test_a_portfolio_is_judged_from_past_cutoffs() -> None:
     np.testing.assert_allclose(made.ranks.sum(axis=1), 1)
 
 
+def test_a_portfolio_tells_how_its_own_past_bands_held() -> None:
+    plan = jobs.PathsPlan(baseline="random-walk", n_paths=100)
+    config = RunConfig().changed(horizon=2)
+    run = replace(plan, baseline="", forecasts=(forecast(_panel(1)[0]),))
+    for panel, asked, said in (
+        (_panel(2, 300), plan, "its 80 % band held"),
+        (_panel(2, 150), plan, "150 dates are too few"),
+        (_panel(1), run, "a kept run has one forecast only"),
+    ):
+        *_, made = jobs.portfolio(panel, config, asked)
+        assert isinstance(made, PortfolioMade)
+        assert made.past is not None
+        assert said in made.past.sentence
+        assert made.portfolio.contributions.sum() == pytest.approx(made.portfolio.es(95))
+
+
 def test_joint_paths_of_series_that_move_together_score_better_than_independent_ones() -> None:
     rng = np.random.default_rng(0)
     common = rng.normal(size=(60, 1, 400))
@@ -715,10 +731,10 @@ def test_portfolio_command(
     assert set(found["tests"]["95"]) == {"kupiec", "christoffersen", "acerbi_szekely"}
     held = tmp_path / "held.csv"
     held.write_text("symbol,value\nAAA,1\nBBB,3\n")
-    assert _document(capsys, *words, "--holdings", held, "--json")["weights"] == {
-        "AAA": 0.25,
-        "BBB": 0.75,
-    }
+    found = _document(capsys, *words, "--holdings", held, "--json")
+    assert found["weights"] == {"AAA": 0.25, "BBB": 0.75}
+    assert found["own_past"]["cutoffs"] > 60
+    assert len(found["own_past"]["coverage_80"]) == 3
     assert main([*map(str, words), "--weights", "1"]) == 2
     assert "1 weight is given for 2 series" in capsys.readouterr().err
 

@@ -207,6 +207,12 @@ def portfolio_document(made: PortfolioMade) -> dict[str, Any]:
     }
     if made.supposed:
         document["supposed"] = made.supposed
+    if made.past is not None:
+        document["own_past"] = {
+            "cutoffs": int(made.past.cutoffs.size),
+            "coverage_80": made.past.held.tolist(),
+            "sentence": made.past.sentence,
+        }
     if made.ranks is not None:
         document["ranks"] = {
             symbol: row.tolist() for symbol, row in zip(held.symbols, made.ranks, strict=True)
@@ -279,6 +285,8 @@ def portfolio_lines(made: PortfolioMade) -> Iterator[str]:
         yield "  chance to land in each group by growth, lowest first:"
         for symbol, row in zip(held.symbols, made.ranks, strict=True):
             yield f"    {symbol}: {' '.join(f'{100 * p:5.1f}' for p in row)} %"
+    if made.past is not None:
+        yield made.past.sentence
     if made.backtest is not None:
         yield from made.backtest.sentences
 

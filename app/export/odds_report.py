@@ -110,7 +110,7 @@ def _portfolio_parts(title: str, made: PortfolioMade, palette: Palette) -> Itera
         f"{level} %: value at risk {var[level]:.2%}, expected shortfall {held.es(level):.2%}."
         for level in RISK_LEVELS
     ]
-    says += list(made.left_out.values())
+    says += [*([made.past.sentence] if made.past else []), *made.left_out.values()]
     heads = ("By", *(f"{100 * level:g} %" for level in VALUE_QUANTILES))
     quantiles = held.quantiles()
     rows = [

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from forecasting.paths.candles import Candles
     from forecasting.paths.dependence import DependenceName
     from forecasting.paths.level_record import LevelRecord
-    from forecasting.paths.results import PathsMade, PortfolioBacktest
+    from forecasting.paths.results import OwnPast, PathsMade, PortfolioBacktest
     from forecasting.paths.sampling import Paths
     from forecasting.training import TrainedNetwork
 
@@ -34,6 +34,9 @@ _FITTED_SHARE = 0.7
 _JUDGED_SHARE, _MOST_JUDGED, _JUDGED_PATHS = 0.15, 500, 1000
 #: Share of the dates before those, from which the value of a portfolio learns its own misses.
 _LEARNED_SHARE = 0.12
+#: Without a backtest, the value learns from this many of the last dates at most, and at least; paths
+#: from each, and numbers that are drawn at most.
+_MOST_LEARNED, _LEAST_LEARNED, _LEARNED_PATHS, _MOST_NUMBERS = 250, 60, 400, 50_000_000
 _LEAST_BARS = 30
 #: Paths that the candles of a forecast are made of.
 _CANDLE_PATHS = 5000
@@ -463,8 +466,8 @@ def portfolio(
         Groups by growth into which each series may fall; 0 for none.
     backtest : bool
         Judge the joint forecast of this portfolio from the last 15 % of the dates, at most 500 of
-        them; the value is then calibrated by its own past misses, those of the 12 % before
-        included.
+        them. The value is calibrated by its own past misses: those, and of the 12 % before;
+        otherwise those of at most 250 dates, where that is cheap.
 
     Yields
     ------
@@ -494,17 +497,20 @@ def portfolio(
     shares = given[rows] if weights else _weights_of("", paths.symbols)
     held = hold(paths, shares)
     groups = rank_probabilities(paths.samples[:, -1] / paths.y0[:, None], ranks) if ranks else None
-    judged = None
+    judged = record = past = None
     if backtest and predictor is not None:
         judged, record = yield from _judged(predictor, made.panel, shares, paths.horizon, plan)
-        held = held if made.supposed else calibrate(held, record)
+    elif not made.supposed:
+        past, record = yield from _own_past(predictor, made.panel, shares, paths.horizon, plan)
+    if record is not None and not made.supposed:
+        held = calibrate(held, record)
     left_out = {
         symbol: why.get(symbol, f"{symbol} is not among the series that are forecast.")
         + (f" Its weight of {share:.1%} is cash." if weights and share else "")
         for symbol, share in zip(panel.symbols, given, strict=True)
         if symbol not in paths.symbols
     }
-    yield PortfolioMade(held, paths, made.panel, groups, judged, made.supposed, left_out)
+    yield PortfolioMade(held, paths, made.panel, groups, judged, made.supposed, left_out, past)
 
 
 def _weights_of(weights: str | Mapping[str, float], symbols: tuple[str, ...]) -> np.ndarray:
@@ -541,3 +547,29 @@ def _judged(
             predictor, panel, weights, cutoffs, first, horizon, n_paths, plan.seed
         )
     )
+
+
+def _own_past(
+    predictor: Predictor | None, panel: Panel, weights: np.ndarray, horizon: int, plan: PathsPlan
+) -> Generator[Event, None, tuple[OwnPast, ValueRecord | None]]:
+    """Return how the bands of a portfolio held of late and what they learn from, or why not."""
+    from forecasting.paths.calibrated import value_record
+    from forecasting.paths.past import cutoff_dates
+    from forecasting.paths.results import OwnPast
+
+    if predictor is None:
+        return OwnPast(why="a kept run has one forecast only"), None
+    dates = np.unique(np.concatenate([s.ds for s in panel]))
+    share = round((_JUDGED_SHARE + _LEARNED_SHARE) * dates.size)
+    known = min(_MOST_LEARNED, share, dates.size - horizon - 2 * _LEAST_BARS)
+    if known < _LEAST_LEARNED:
+        return OwnPast(why=f"{dates.size:,} dates are too few for that"), None
+    count = min(known, _MOST_NUMBERS // (len(panel) * horizon * _LEARNED_PATHS))
+    if count < _LEAST_LEARNED:
+        size = f"{len(panel):,} series over {horizon:,} bars"
+        return OwnPast(why=f"{size} take as long as a backtest, which does it"), None
+    cutoffs = cutoff_dates(panel, dates[-count - horizon], horizon)
+    record = yield from value_record(
+        predictor, panel, weights, cutoffs, horizon, _LEARNED_PATHS, plan.seed, plan.dependence
+    )
+    return OwnPast(record.outcomes.cutoff, record.held(80)), record

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from forecasting.conformal import CALIBRATIONS
+from forecasting.events import Event, Predictor, Progress
+from forecasting.paths.dependence import DependenceName
 from forecasting.paths.marginals import LEVELS
-from forecasting.series import Dates, Floats, Outcomes
+from forecasting.paths.past import past_paths
+from forecasting.series import Dates, Floats, Outcomes, Panel
 
 #: Adaptive: what one portfolio misses tells of nothing but itself.
 _CALIBRATION = CALIBRATIONS["aci"].model_copy(update={"common": 1.0})
@@ -50,6 +54,14 @@ class ValueRecord:
         found = _CALIBRATION.calibrate(self.outcomes)
         return moved(samples, self.outcomes.values, found.values)
 
+    def held(self, percent: int) -> Floats:
+        """Return the share of outcomes inside a central band by step, shape [H], each forecast
+        calibrated by what was known at its cutoff.
+        """
+        found = _CALIBRATION.calibrate(self.outcomes)
+        low, high = (found.quantile(0.5 + side * percent / 200) for side in (-1, 1))
+        return np.asarray(((found.y >= low) & (found.y <= high)).mean(axis=0), np.float64)
+
     def apply(self, samples: Floats, cutoff: np.datetime64) -> Floats:
         """Return the samples [H, K] of a forecast from a later cutoff, calibrated."""
         values = np.quantile(samples, LEVELS, axis=1).T[None]
@@ -65,6 +77,42 @@ class ValueRecord:
         )
         found = _CALIBRATION.calibrate(now, self.outcomes)
         return np.asarray(moved(samples[None], values, found.values)[0], np.float64)
+
+
+def value_record(
+    predictor: Predictor,
+    panel: Panel,
+    weights: Floats,
+    dates: Dates,
+    horizon: int,
+    n_paths: int,
+    seed: int = 0,
+    dependence: DependenceName = "history",
+) -> Generator[Event, None, ValueRecord]:
+    """Forecast the value of a portfolio from past dates, beside what happened.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        Looks at what was known at each date only.
+    panel : Panel
+    weights : ndarray, shape [S]
+    dates : ndarray of datetime64[us], shape [N]
+    horizon : int
+
+    Yields
+    ------
+    Progress
+    """
+    cutoffs, ds, outcome, values = [], [], [], []
+    for made in past_paths(predictor, panel, dates, horizon, n_paths, seed, dependence):
+        book, paths = weights[made.series], made.paths
+        cutoffs.append(paths.cutoff.max())
+        ds.append(paths.ds[0])
+        outcome.append(1 + book @ (made.y / paths.y0[:, None] - 1))
+        values.append(1 + np.tensordot(book, paths.growth - 1, 1))
+        yield Progress(len(cutoffs), dates.size, "Looking back at the portfolio")
+    return ValueRecord.of(*map(np.array, (cutoffs, ds, outcome, values)))
 
 
 def moved(samples: Floats, before: Floats, after: Floats) -> Floats:

@@ -141,10 +141,41 @@ class PortfolioBacktest:
     scores: JointScores | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class OwnPast:
+    """How the 80 % band of a portfolio held at past cutoffs; its distribution learned from them.
+
+    Attributes
+    ----------
+    cutoffs : ndarray of datetime64[us], shape [N]
+    held : ndarray of float64, shape [H]
+        Share of the outcomes inside, by step.
+    why : str
+        Why there is no such past, in words; "" where there is.
+    """
+
+    cutoffs: Dates = field(default_factory=lambda: np.empty(0, "datetime64[us]"))
+    held: Floats = field(default_factory=lambda: np.empty(0))
+    why: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The past in words."""
+        if self.why:
+            return f"Not calibrated by its own past: {self.why}."
+        first, last = (str(self.cutoffs[n])[:10] for n in (0, -1))
+        steps = self.held.size
+        far = f" and {100 * self.held[-1]:.1f} % of those {steps} bars ahead" if steps > 1 else ""
+        return (
+            f"Calibrated by its own past: from {self.cutoffs.size:,} cutoffs, {first} to {last}, "
+            f"its 80 % band held {100 * self.held[0]:.1f} % of the outcomes one bar ahead{far}."
+        )
+
+
 @dataclass(frozen=True)
 class PortfolioMade(Event):
-    """A portfolio valued on joint paths; ``ranks`` [S, R] where they were asked for, and its
-    backtest.
+    """A portfolio valued on joint paths; ``ranks`` [S, R] where they were asked for; its backtest,
+    or else how its bands held in the past, which is not told of what is supposed.
     """
 
     portfolio: Portfolio
@@ -154,3 +185,4 @@ class PortfolioMade(Event):
     backtest: PortfolioBacktest | None = None
     supposed: str = ""
     left_out: Mapping[str, str] = field(default_factory=dict)
+    past: OwnPast | None = None

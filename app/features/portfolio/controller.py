@@ -241,6 +241,8 @@ class PortfolioController(FeatureController):
             )
             for level in RISK_LEVELS
         ]
+        if made.past is not None:
+            texts.append(made.past.sentence)
         if made.left_out:
             texts += list(made.left_out.values())[:_MOST_NAMED]
         if len(made.left_out) > _MOST_NAMED:
