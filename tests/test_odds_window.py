@@ -223,6 +223,7 @@ def test_the_checked_series_are_valued_together(bench: Workbench) -> None:
     value(bench)
     panel.refresh()
     assert "value at risk" in panel.summary()
+    assert "cutoffs" in panel.summary()  # where its own bands held, and how often
     assert panel.histogram.table()
     assert panel.drawdown.table()
     shares = np.asarray(panel.contributions.sheet["Weight %"])

@@ -241,8 +241,9 @@ class PortfolioController(FeatureController):
             )
             for level in RISK_LEVELS
         ]
-        if made.past is not None:
-            texts.append(made.past.sentence)
+        if made.past is not None and made.past.held.size:
+            share = f"{100 * made.past.held[0]:.1f}"
+            texts.append(self.tr("Its past 80 % bands held {share} %.").format(share=share))
         if made.left_out:
             texts += list(made.left_out.values())[:_MOST_NAMED]
         if len(made.left_out) > _MOST_NAMED:
@@ -251,6 +252,8 @@ class PortfolioController(FeatureController):
         self._panel.show_value(texts, change, var, held.es(RISK_LEVELS[0]), drawdown)
         self._panel.show_parts(held.symbols, held.weights, held.contributions, held.correlation)
         self._show_backtest(made.backtest)
+        if made.past is not None:
+            self._panel.show_verdict((made.past.sentence,))
         self._session.request_repaint()
 
     def _show_backtest(self, judged: PortfolioBacktest | None) -> None:

@@ -39,6 +39,8 @@ from app.widgets.table_view import TableView
 from forecasting.series import Floats
 
 _MOST_BARS = 250
+#: Least height in pixels of the chart below the words of the backtest, which scroll with it.
+_LOWEST_CHART = 120
 
 
 class PortfolioPanel(QWidget):
@@ -159,9 +161,10 @@ class PortfolioPanel(QWidget):
         page = QWidget()
         rows = QVBoxLayout(page)
         rows.setContentsMargins(0, 0, 0, 0)
+        self._judged.setMinimumHeight(_LOWEST_CHART)
         rows.addWidget(self._verdict)
         rows.addWidget(self._judged, 1)
-        return page
+        return FormScroll(page)
 
     def _wire(self) -> None:
         self.value_button.clicked.connect(self._press)
