@@ -34,7 +34,7 @@ _FITTED_SHARE = 0.7
 _JUDGED_SHARE, _MOST_JUDGED, _JUDGED_PATHS = 0.15, 500, 1000
 #: Share of the dates before those, from which the value of a portfolio learns its own misses.
 _LEARNED_SHARE = 0.12
-#: Without a backtest, the value learns from this many of the last dates at most, and at least; paths
+#: Without a backtest, the value learns from so many of the last dates at most, and at least; paths
 #: from each, and numbers that are drawn at most.
 _MOST_LEARNED, _LEAST_LEARNED, _LEARNED_PATHS, _MOST_NUMBERS = 250, 60, 400, 50_000_000
 _LEAST_BARS = 30
