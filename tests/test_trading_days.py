@@ -368,6 +368,50 @@ def test_easter_of_both_churches() -> None:
     ]
 
 
+# --- what is known of an exchange, and what its last bars say
+
+
+def test_a_week_that_changes_ahead_is_told_and_followed_where_the_exchange_is_known(
+    tmp_path: Path,
+) -> None:
+    exchange = exchange_for("XTAE", np.datetime64("2021-01-01"), np.datetime64("2026-12-31"))
+    assert exchange is not None
+    every = np.arange("2021-01-03", "2025-12-19", dtype="datetime64[D]")
+    for days, known in (
+        (np.intersect1d(every, exchange.days), True),
+        (every[np.isin(week_of(every), (6, 0, 1, 2, 3))], False),
+    ):
+        series = _load(_write(tmp_path, days.astype("datetime64[us]")))
+        assert (series.calendar == "XTAE") == known
+        assert "Monday to Friday from 2026-01-05 on" in _codes(series)["calendar_week"]
+        (finding,) = (item for item in series.findings if item.code == "calendar_week")
+        assert finding.severity == ("info" if known else "warning")
+        ahead = future_sessions(series, 40).astype("datetime64[D]")
+        new = ahead[ahead >= np.datetime64("2026-01-05")]
+        assert (6 in week_of(new)) != known
+        assert ("Calendar (XTAE)" in finding.message) != known
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_last_bars_that_contradict_a_calendar_are_told_or_followed(
+    named: bool, tmp_path: Path
+) -> None:
+    every = np.arange("2021-06-01", "2025-07-01", dtype="datetime64[D]")
+    days = np.union1d(
+        _sessions("XNYS"), every[(week_of(every) == 5) & (every > np.datetime64("2025-05-16"))]
+    )
+    path = _write(tmp_path, days.astype("datetime64[us]"))
+    series = _load(path, trading_calendar="XNYS") if named else _load(path)
+    found = _codes(series)
+    ahead = week_of(future_sessions(series, 10))
+    if named:
+        assert "are no sessions of XNYS (Saturday)" in found["calendar_contradicted"]
+        assert 5 not in ahead
+    else:
+        assert "no longer the last ones" in found["calendar"]
+        assert 5 in ahead
+
+
 # --- the end of knowledge, the zone
 
 

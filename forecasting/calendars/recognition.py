@@ -26,7 +26,7 @@ from forecasting.calendars.week import (
 from forecasting.series import Dates, Floats, Ints, PriceSeries
 
 #: Days of which the holidays of all exchanges are held.
-_FIRST, _LAST = np.datetime64("1990-01-01"), np.datetime64("2035-12-31")
+FIRST_DAY, _LAST = np.datetime64("1990-01-01"), np.datetime64("2035-12-31")
 #: Newest days that are compared.
 _WINDOW = np.timedelta64(10 * 366, "D")
 #: Chance of a bar on a holiday, as vendors' files have them now and then.
@@ -124,7 +124,7 @@ def _tables(made: Candidates) -> Tables:
 
 def _from_tables(found: Tables) -> Candidates:
     """Return the candidates of :func:`_tables`; ValueError or KeyError where they are none."""
-    size = int((_LAST - _FIRST).astype(np.int64)) + 1
+    size = int((_LAST - FIRST_DAY).astype(np.int64)) + 1
     codes, zones = tuple(found["codes"].tolist()), tuple(found["zones"].tolist())
     trading = np.unpackbits(found["trading"], axis=1, count=size).astype(bool)
     known = found["known"].astype(np.int64)
@@ -146,7 +146,7 @@ def _computed() -> Candidates:
     """
     import exchange_calendars
 
-    size = int((_LAST - _FIRST).astype(np.int64)) + 1
+    size = int((_LAST - FIRST_DAY).astype(np.int64)) + 1
     names = exchange_calendars.get_calendar_names(include_aliases=False)
     rows = []
     for code in sorted(
@@ -171,7 +171,7 @@ def _rules_of(
     """Return zone, sessions [N], known range and hours of one calendar class."""
     bare = bare_of(kind)
     trading = np.zeros(size, bool)
-    trading[(sessions_by_rule(bare, _FIRST, _LAST) - _FIRST).astype(np.int64)] = True
+    trading[(sessions_by_rule(bare, FIRST_DAY, _LAST) - FIRST_DAY).astype(np.int64)] = True
     known = max(0, _place(kind.bound_min(), 0)), min(size - 1, _place(kind.bound_max(), size - 1))
     return str(bare.tz), trading, known, _minutes(bare.open_times), _minutes(bare.close_times)
 
@@ -179,7 +179,7 @@ def _rules_of(
 def _place(stamp: Any, otherwise: int) -> int:
     if stamp is None:
         return otherwise
-    distance = np.datetime64(stamp.date(), "D").astype(np.int64) - _FIRST.astype(np.int64)
+    distance = np.datetime64(stamp.date(), "D").astype(np.int64) - FIRST_DAY.astype(np.int64)
     return int(distance)
 
 
@@ -247,7 +247,7 @@ class _Key:
 
 def _sessions_of(series: PriceSeries, count: int, unit: str) -> _Sessions | None:
     """Return the sessions of a series; None where bars go on through the night."""
-    ds = series.ds[series.ds >= max(series.ds[-1] - _WINDOW, _FIRST)]
+    ds = series.ds[series.ds >= max(series.ds[-1] - _WINDOW, FIRST_DAY)]
     if ds.size < 2:
         return None
     if unit == "D":
@@ -283,7 +283,7 @@ def _recognised(key: _Key) -> Recognised:
     index, best = np.unravel_index(int(total.argmax()), total.shape)
     won = scored[int(index)]
     explained, missing = int(won.explained[best]), int(won.missing[best])
-    last = int((sessions.starts[-1].astype("datetime64[D]") - _FIRST).astype(np.int64))
+    last = int((sessions.starts[-1].astype("datetime64[D]") - FIRST_DAY).astype(np.int64))
     near = np.unique(np.nonzero(total >= total.max() - _RIVAL)[1])
     ahead = table.trading[:, last + 1 : last + 400]
     same = [int(item) for item in near if (ahead[item] == ahead[best]).all()]
@@ -359,7 +359,7 @@ def _day_scores(days: Dates, table: Candidates, rows: Mask) -> tuple[Floats, Int
     due = week.weekdays(days[0], days[-1])
     kept, gone = without_holes(due, ~np.isin(due, days))
     looked = np.union1d(kept, days)
-    index = (looked - _FIRST).astype(np.int64)
+    index = (looked - FIRST_DAY).astype(np.int64)
     inside = (index >= 0) & (index < table.trading.shape[1])
     looked, index = looked[inside], index[inside]
     present, plain = np.isin(looked, days), np.isin(looked, kept)
@@ -426,8 +426,9 @@ def _explains(
     starts = rezoned(sessions.starts, zone, table.zones[row]) if zone else sessions.starts
     days = np.unique(starts.astype("datetime64[D]"))
     index = np.arange(
-        int((days[0] - _FIRST).astype(np.int64)), int((days[-1] - _FIRST).astype(np.int64)) + 1
+        int((days[0] - FIRST_DAY).astype(np.int64)),
+        int((days[-1] - FIRST_DAY).astype(np.int64)) + 1,
     )
-    closed = _FIRST + index[~table.trading[row, index]] * DAY
+    closed = FIRST_DAY + index[~table.trading[row, index]] * DAY
     week = TradingWeek(np.union1d(days, closed))
     return not learned_holidays(week.seen, week).rules

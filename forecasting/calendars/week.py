@@ -75,7 +75,7 @@ _MONTHS = [
     "November",
     "December",
 ]
-_WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 
 def weekday_of(days: Dates | np.datetime64) -> Ints:
@@ -151,7 +151,7 @@ class Rule:
             return f"{self.numbers[1]} {_MONTHS[self.numbers[0] - 1]}"
         month, weekday, nth = self.numbers
         return (
-            f"{('first', 'second', 'third', 'fourth', 'last')[nth - 1]} {_WEEKDAYS[weekday]} "
+            f"{('first', 'second', 'third', 'fourth', 'last')[nth - 1]} {WEEKDAYS[weekday]} "
             f"of {_MONTHS[month - 1]}"
         )
 

@@ -10,13 +10,14 @@ from typing import Literal
 import numpy as np
 
 from forecasting.calendars import known_until
+from forecasting.calendars.changes import strangers_of, week_change, week_changes, week_in_words
 from forecasting.calendars.exchange import continued, crosses_midnight, rezoned
 from forecasting.calendars.future import parsed
 from forecasting.calendars.inference import calendar_of_ticker
-from forecasting.calendars.recognition import Recognised, recognise
-from forecasting.calendars.week import TradingWeek, trading_week
+from forecasting.calendars.recognition import FIRST_DAY, Recognised, candidates, recognise
+from forecasting.calendars.week import WORKWEEK, TradingWeek, trading_week, weekday_of
 from forecasting.errors import DataError
-from forecasting.series import Finding, PriceSeries
+from forecasting.series import Dates, Finding, PriceSeries
 from forecasting.source_registry import source_spec
 from forecasting.sources.options import ReadOptions
 
@@ -24,6 +25,8 @@ from forecasting.sources.options import ReadOptions
 _NEAR_THE_END = np.timedelta64(366, "D")
 #: Trading days in a year: fewer do not show all holidays.
 _A_YEAR = 250
+#: Fewest days with bars that show a trading week.
+_LEAST_DAYS = 20
 
 
 def with_timezone(series: PriceSeries, zone: str) -> PriceSeries:
@@ -72,8 +75,9 @@ def with_exchange(series: PriceSeries, options: ReadOptions) -> PriceSeries:
         return series
     if not _is_named(series, options):
         series = _asked_of_dates(series)
-    end = _end_of_calendar(series)
-    return replace(series, findings=(*series.findings, end)) if end else series
+    checks = (_end_of_calendar, _changed_week, _contradicted)
+    found = [finding for check in checks if (finding := check(series)) is not None]
+    return replace(series, findings=(*series.findings, *found)) if found else series
 
 
 def _is_named(series: PriceSeries, options: ReadOptions) -> bool:
@@ -94,6 +98,10 @@ def _asked_of_dates(series: PriceSeries) -> PriceSeries:
             return series
         finding = _assumed(series, week, intraday)
         return replace(series, findings=(*series.findings, finding)) if finding else series
+    strangers, _ = strangers_of(replace(series, calendar=found.calendar))
+    if strangers.size and week.periods[-1][1][weekday_of(strangers)].all():
+        findings = (*series.findings, _left(found.calendar, week, strangers))
+        return replace(series, calendar="weekdays", findings=findings)
     text = _recognised(series, found)
     if found.file_zone and not series.tz:
         series = replace(series, tz=found.file_zone)
@@ -116,6 +124,68 @@ def _recognised(series: PriceSeries, found: Recognised) -> Finding:
     severity: Literal["info", "warning"] = "warning" if found.rivals else "info"
     return Finding(
         "calendar", " ".join(parts), found.explained, severity, f"read as {found.calendar}"
+    )
+
+
+def _left(calendar: str, week: TradingWeek, days: Dates) -> Finding:
+    """Tell that the last bars have left the sessions of the exchange that was recognised."""
+    names = week_in_words(week.periods[-1][1])
+    message = (
+        f"Bars fit the sessions of {calendar}, but no longer the last ones: what is known of it "
+        f"may be out of date. The trading week of the last bars is assumed ({names}). To keep "
+        f"to the sessions of {calendar}, name it with the setting Calendar."
+    )
+    return Finding(
+        "calendar", message, int(days.size), "warning", "assumed", tuple(map(str, days[-5:]))
+    )
+
+
+def _changed_week(series: PriceSeries) -> Finding | None:
+    """Tell that the trading week of the exchange, or of one that trades on the same days, changes
+    within a year after the last bar.
+    """
+    last = series.ds[-1].astype("datetime64[D]")
+    if series.calendar != "weekdays":
+        change = week_change(series.calendar, last)
+        if change is None:
+            return None
+        message = f"The trading week of {series.calendar} changes: {change}. Forecasts follow it."
+        return Finding("calendar_week", message, 1, "info", "followed", (str(change.day),))
+    week = trading_week(np.unique(series.ds.astype("datetime64[D]")))
+    if (week.periods[-1][1] == WORKWEEK).all() or week.seen.size < _LEAST_DAYS:
+        return None
+    found = week_changes(candidates(), FIRST_DAY, week)
+    if not found:
+        return None
+    code, words = next(iter(found.items()))
+    message = (
+        f"Bars are dated {week_in_words(week.periods[-1][1])}, as those of {', '.join(found)} "
+        f"were, whose trading week changes: {words}. Forecasts do not follow that; where the "
+        f"series is of that exchange, name it with the setting Calendar ({code})."
+    )
+    return Finding("calendar_week", message, 1, "warning", "assumed")
+
+
+def _contradicted(series: PriceSeries) -> Finding | None:
+    """Tell that many of the last bars are on days that are no sessions of the exchange."""
+    if series.calendar in ("24/7", "weekdays"):
+        return None
+    days, looked = strangers_of(series)
+    if not days.size:
+        return None
+    kinds = week_in_words(np.bincount(weekday_of(days), minlength=7) > 0.15 * days.size)
+    message = (
+        f"Of the last {looked} days with bars {days.size} are no sessions of {series.calendar} "
+        f"({kinds}); forecasts fall on its sessions only. To follow the bars, set Calendar to "
+        "weekdays, or to 24/7 where they have every day."
+    )
+    return Finding(
+        "calendar_contradicted",
+        message,
+        int(days.size),
+        "warning",
+        "kept",
+        tuple(map(str, days[-5:])),
     )
 
 
