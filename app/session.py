@@ -4,12 +4,9 @@ the threads.
 
 from __future__ import annotations
 
-import contextlib
-import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -18,15 +15,14 @@ from PySide6.QtCore import QDeadlineTimer, QObject, QTimer, Signal
 from app import tasks
 from app.background import DELIVERY_S, Collector, Failure, Job, Task, TaskRunner, Worker
 from app.heap import bound_heap
-from app.tasks import Refresh
+from app.tasks import LoadRequest, Refresh, TrainingFile
 from app.training_history import TrainingHistory
-from app.watchlist import Choice, Row, RowJudgement, Watchlist, same
+from app.watchlist import Choice, Row, Watchlist, same
 from forecasting import jobs
 from forecasting.checks import check_distances, check_findings, grave
-from forecasting.config import BacktestConfig, RunConfig
+from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError
 from forecasting.events import (
-    ENDED,
     CellStates,
     Diagnosis,
     EngineReady,
@@ -45,7 +41,6 @@ from forecasting.events import (
     StepNorms,
     TrainingPaused,
 )
-from forecasting.files.atomic import FileLock, data_folder
 from forecasting.series import Finding, Panel, PriceSeries
 from forecasting.sources.options import Interval, Request
 
@@ -78,33 +73,8 @@ _POLL_S = 0.01
 _LOADING_MS, _SHOWING_MS = 3_000, 120
 #: Finished trainings whose gradients stay at hand, to be compared with.
 _EARLIER = 8
-#: Keys of the tasks that estimate a training and plan a backtest.
-_COST, _PLAN, _LESSON = "cost", "plan", "lesson"
-
-
-@dataclass
-class _LoadRequest:
-    """Request to load series, and how the result joins the watchlist; ``listed`` once the series
-    are on it.
-    """
-
-    requests: tuple[Request, ...]
-    choice: Choice
-    instead: tuple[Request | None, ...] = ()
-    refresh: Refresh = "auto"
-    listed: bool = False
-    stopped: bool = False
-    refusals: list[NotLoaded] = field(default_factory=list)
-    failed: bool = False
-
-    @property
-    def refused(self) -> tuple[Request, ...]:
-        """Requests that failed."""
-        return (
-            self.requests
-            if self.failed
-            else tuple(self.requests[item.place] for item in self.refusals)
-        )
+#: Key of the background task of a lesson.
+LESSON = "lesson"
 
 
 class Loading(QObject):
@@ -164,8 +134,7 @@ class Session(QObject):
         self.earlier: list[TrainingHistory] = []
         self._pausing, self._leaving = threading.Event(), threading.Event()
         self._resumable = False
-        self._training_file: Path | None = None
-        self._claim: FileLock | None = None
+        self._training_file = TrainingFile()
         bound_heap()
         self._worker: Worker | None = None
         self._warmer: Worker | None = None
@@ -174,7 +143,8 @@ class Session(QObject):
         self.background.started.connect(self._watch)
         self.background.thread_ended.connect(self._ended)
         self.background.unhandled.connect(self.failed)
-        self._asked = _LoadRequest((), "only")
+        self._idle_tasks = {LESSON}
+        self._asked = LoadRequest((), "only")
         self.loading: Loading | None = None
         self._trained: Panel | None = None
         self.task: Activity | None = None
@@ -327,25 +297,18 @@ class Session(QObject):
             While a run is being trained.
         """
         requests = tuple(self._request(item) for item in references)
-        return self._load(requests, choice, refresh, (instead,))
+        return self._load(LoadRequest(requests, choice, (instead,), refresh))
 
-    def _load(
-        self,
-        requests: tuple[Request, ...],
-        choice: Choice,
-        refresh: Refresh,
-        instead: tuple[Request | None, ...],
-    ) -> Loading:
-        """Load series; each request replaces the one at the same index of ``instead``, if any."""
+    def _load(self, asked: LoadRequest) -> Loading:
         if self.state not in ("idle", "loading"):
             raise CandlecastError(
                 "The program is still at work.", "Stop or cancel it before you load other prices."
             )
         self._retire()
         self.refused = self.misnamed = None
-        self._asked = _LoadRequest(requests, choice, instead, refresh)
+        self._asked = asked
         self.loading = loading = Loading(self)
-        self._worker = self._start(tasks.loading(self._asked.requests, refresh), "load")
+        self._worker = self._start(tasks.loading(asked.requests, asked.refresh), "load")
         self._enter("loading")
         return loading
 
@@ -365,76 +328,31 @@ class Session(QObject):
             asking anybody: a single one at this interval, of several each at its own.
         """
         asked = self._asked
-        refused = asked.refused
-        choice: Choice = "also" if asked.choice == "only" and asked.listed else asked.choice
-        if interval is None:
-            self._load(refused, choice, asked.refresh, asked.instead if asked.failed else ())
-            return
-        intervals = [interval] if asked.failed else [_stored(item) for item in asked.refusals]
-        held = [
-            (item, at)
-            for item, at in zip(refused, intervals, strict=False)
-            if at and item.spec.options == "ticker"
-        ]
-        if not held:
-            return
-        stored = tuple(
-            item.model_copy(update={"ticker": item.ticker.model_copy(update={"interval": at})})
-            for item, at in held
-        )
-        listed = tuple(item if self.watchlist.places(item) else None for item, _at in held)
-        single = asked.failed and any(asked.instead)
-        self._load(stored, choice, "never", asked.instead if single else listed)
+        again = asked.again() if interval is None else asked.stored(interval, self.watchlist)
+        if again.requests:
+            self._load(again)
 
-    def restore(self, watchlist: Watchlist, selected: int) -> None:
-        """Take over a watchlist of which nothing is loaded."""
-        self._relist(watchlist, selected)
+    def relist(self, watchlist: Watchlist, selected: int | None = None) -> None:
+        """Take over a changed watchlist, with the row that is selected from now on, if another."""
+        self.watchlist = watchlist
+        selected = self.selected if selected is None else selected
+        self.selected = min(max(selected, 0), max(len(watchlist) - 1, 0))
+        self.list_changed.emit()
 
     def check(self, places: Sequence[int], checked: bool) -> None:
         """Check or uncheck series: the checked ones are trained."""
-        self._relist(self.watchlist.with_check(places, checked), self.selected)
+        self.relist(self.watchlist.with_check(places, checked))
 
     def check_only(self, place: int) -> None:
         """Check this series alone."""
-        self._relist(
-            self.watchlist.with_check(range(len(self.watchlist)), False).with_check((place,), True),
-            self.selected,
-        )
-
-    def set_group(self, indices: Sequence[int], group: str) -> None:
-        """Assign rows to a group."""
-        self._relist(self.watchlist.with_group(indices, group), self.selected)
-
-    def set_judgements(self, judgements: Mapping[str, RowJudgement]) -> None:
-        """Store what a run said of each of its series."""
-        self._relist(self.watchlist.with_judgements(judgements), self.selected)
-
-    def add_rows(self, rows: Sequence[Row]) -> None:
-        """Append rows without loading them."""
-        self._relist(self.watchlist.with_rows(rows), self.selected)
-
-    def move(self, source: int, target: int) -> None:
-        """Move a row; the selected row stays selected."""
-        order = list(range(len(self.watchlist)))
-        order.insert(target, order.pop(source))
-        self._relist(self.watchlist.moved(source, target), order.index(self.selected))
+        none = self.watchlist.with_check(range(len(self.watchlist)), False)
+        self.relist(none.with_check((place,), True))
 
     def remove(self, places: Iterable[int]) -> None:
         """Remove rows; where the selected one is removed, the next one is selected."""
         gone = set(places)
         before = sum(index < self.selected for index in gone)
-        self._relist(self.watchlist.without(gone), self.selected - before)
-
-    def put_back(self, removed: Sequence[tuple[int, Row]]) -> None:
-        """Insert removed rows at their former indices, and select the first of them."""
-        watchlist = self.watchlist.with_back(removed)
-        first = removed[0][1]
-        self._relist(
-            watchlist,
-            next(
-                (index for index, row in enumerate(watchlist.rows) if row is first), self.selected
-            ),
-        )
+        self.relist(self.watchlist.without(gone), self.selected - before)
 
     @property
     def seen(self) -> TrainingHistory:
@@ -454,36 +372,18 @@ class Session(QObject):
             last is not None
             and self.finished is not None
             and last is self.finished.result
-            and self._training_file is not None
-            and self._training_file.is_file()
+            and self._training_file.exists
         )
 
-    def estimate(self, config: RunConfig) -> Task | None:
-        """Estimate the cost of a training in the background; None while a task runs, or without
-        series.
+    def run_while_idle(self, make: Callable[[Panel], Job], key: str) -> Task | None:
+        """Run the job of the checked series in the background until a task begins; None while one
+        runs, or without series.
         """
         panel = self.panel
-        if panel is None or self.engine is None or self.busy or self.background.runs(_LESSON):
+        if panel is None or self.engine is None or self.busy or self.background.runs(LESSON):
             return None
-        return self.background.run(lambda _should_stop: jobs.estimate(panel, config), _COST)
-
-    def plan_backtest(self, config: RunConfig, plan: BacktestConfig) -> Task | None:
-        """Count the folds of a backtest in the background; None while a task runs, or without
-        series.
-        """
-        panel = self.panel
-        if panel is None or self.engine is None or self.busy or self.background.runs(_LESSON):
-            return None
-        return self.background.run(
-            lambda _should_stop: jobs.plan_backtest(panel, config, plan), _PLAN
-        )
-
-    def search_rate(self, config: RunConfig) -> None:
-        """Search for a learning rate; errors as :meth:`begin`."""
-        self.begin(
-            "searching",
-            lambda panel: lambda stop: jobs.find_learning_rate(panel, config, stop),
-        )
+        self._idle_tasks.add(key)
+        return self.background.run(make(panel), key)
 
     def train(self, config: RunConfig, resume: Path | None = None) -> None:
         """Train a network on the checked series; errors as :meth:`begin`.
@@ -494,15 +394,7 @@ class Session(QObject):
         resume : Path, optional
             File of a training of these prices and settings that goes on.
         """
-        if self._claim is None:
-            # Without a place for it a training cannot be made longer later on, and an unsaved
-            # network not be found after a crash.
-            self._training_file = (
-                data_folder() / "unfinished" / f"{ENDED}{secrets.token_hex(6)}.training"
-            )
-            self._claim = FileLock(self._training_file)
-            self._claim.take()
-        pausing, leaving, keep = threading.Event(), threading.Event(), self._training_file
+        pausing, leaving, keep = threading.Event(), threading.Event(), self._training_file.claim()
         self._planned = config
         self.begin(
             "training",
@@ -517,7 +409,7 @@ class Session(QObject):
         assert self.finished is not None
         config, last = self.finished.result.config, self.finished.result.history[-1]
         started = self.seen.replay.begun()
-        self.train(config.changed(epochs=last.epoch + epochs), self._training_file)
+        self.train(config.changed(epochs=last.epoch + epochs), self._training_file.claim())
         self.watched.replay = started
 
     def pause(self, paused: bool) -> None:
@@ -580,11 +472,9 @@ class Session(QObject):
             self.tr("Look at the data first, or go on with it as it is."),
             self._accepted,
         )
-        for key in (
-            _COST,
-            _PLAN,
-            _LESSON,
-        ):  # nothing else may draw random numbers while a network is trained
+        for (
+            key
+        ) in self._idle_tasks:  # nothing else may draw random numbers while a network is trained
             self.background.cancel(key, wait=True)
         self.task, self._waiting = task, make
         if self.engine is None:
@@ -686,18 +576,8 @@ class Session(QObject):
         ended = self.background.wait(deadline) and not self._retired
         if ended:
             self._rest()
-        self._let_go()
+        self._training_file.remove()
         return ended
-
-    def _let_go(self) -> None:
-        """Remove the file of the finished training: in an orderly close the user has been asked
-        about it.
-        """
-        if self._claim is not None and self._training_file is not None:
-            with contextlib.suppress(OSError):
-                self._training_file.unlink(missing_ok=True)
-            self._claim.release()
-            self._claim = self._training_file = None
 
     def _workers(self) -> list[Worker]:
         return [
@@ -876,11 +756,6 @@ class Session(QObject):
         self.watchlist = self.watchlist.with_series(self._asked.requests, series, choice, instead)
         self._asked.listed = True
 
-    def _relist(self, watchlist: Watchlist, selected: int) -> None:
-        self.watchlist = watchlist
-        self.selected = min(max(selected, 0), max(len(watchlist) - 1, 0))
-        self.list_changed.emit()
-
     def _clear_run(self) -> None:
         self.split, self.history, self.forecast, self.watched = (
             None,
@@ -937,11 +812,10 @@ class Session(QObject):
         asked.failed = failure is not None
         for event in asked.refusals:
             request = asked.requests[event.place]
-            self._relist(
+            self.relist(
                 self.watchlist.with_problem(
                     request, event.message, event.hint, add=asked.choice != "as_before"
-                ),
-                self.selected,
+                )
             )
         if asked.refusals and not failure:
             first, count = asked.refusals[0], len(asked.refusals)
@@ -960,17 +834,10 @@ class Session(QObject):
         if failure and len(asked.requests) == 1 and not asked.listed:
             self.refused = self.misnamed = asked.requests[0]
             listed = next(iter(asked.instead), None) or self.refused
-            self._relist(
-                self.watchlist.with_problem(listed, failure.message, failure.hint, add=False),
-                self.selected,
+            self.relist(
+                self.watchlist.with_problem(listed, failure.message, failure.hint, add=False)
             )
 
     def _tell(self, failure: Failure | None) -> None:
         if failure:
             self.failed.emit(failure)
-
-
-def _stored(refusal: NotLoaded) -> str:
-    """Return the interval at which the price cache has the refused ticker; "" where it has none."""
-    remedy = next((item for item in refusal.remedies if item.kind == "stored"), None)
-    return str(dict(remedy.values)["interval"]) if remedy is not None else ""

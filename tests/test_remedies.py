@@ -50,7 +50,7 @@ def bench(opened: Workbench) -> Iterator[Workbench]:
     opened.model.show_config(RunConfig())
     yield opened
     opened.session.forget_run()
-    opened.session.restore(before, 0)
+    opened.session.relist(before, 0)
     opened.banner.pass_on()
     rested(opened)
 
@@ -128,10 +128,10 @@ def test_the_form_fits_windows_where_it_says_that_they_do_not_fit(
 def test_the_cost_is_asked_for_once_the_engine_is_ready(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[RunConfig] = []
-    monkeypatch.setattr(bench.session, "estimate", asked.append)
+    asked: list[str] = []
+    monkeypatch.setattr(bench.session, "run_while_idle", lambda _make, key: asked.append(key))
     bench.session.event_received.emit(EngineReady({"cpu": "CPU"}, {}, 1.0))
-    wait(lambda: asked)
+    wait(lambda: "cost" in asked)
 
 
 def test_a_ticker_is_fetched_once_more_by_a_click(

@@ -50,7 +50,7 @@ def bench(opened: Workbench) -> Iterator[Workbench]:
     before = opened.session.watchlist
     yield opened
     opened.session.forget_run()
-    opened.session.restore(before, 0)
+    opened.session.relist(before, 0)
     rested(opened)
 
 
@@ -62,7 +62,7 @@ def with_errors(bench: Workbench, count: int) -> None:
     error = Finding("high_below_low", f"Bars with a high below the low ({count}).", count, "error")
     series = replace(row.series, findings=(error,))
     rows = (replace(row, series=series),)
-    bench.session.restore(replace(bench.session.watchlist, rows=rows), 0)
+    bench.session.relist(replace(bench.session.watchlist, rows=rows), 0)
 
 
 @pytest.mark.slow

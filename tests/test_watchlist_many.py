@@ -136,7 +136,7 @@ def bench(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Itera
             )
             for number in range(300)
         )
-        opened.session.restore(Watchlist(many), 0)
+        opened.session.relist(Watchlist(many), 0)
         idle(opened)
         yield opened
 
@@ -210,7 +210,7 @@ def test_groups_columns_and_lists_are_made_in_the_window(
 
 def test_groups_fold_by_keys_and_clicks_and_stay_folded(qtbot: Any, bench: Workbench) -> None:
     view, menu = bench.data.list, bench.data._buttons["list"].menu()
-    bench.session.set_group(range(10, 14), "Four")
+    bench.session.relist(bench.session.watchlist.with_group(range(10, 14), "Four"))
     menu._orders["group"].trigger()
     (start,) = (at for at, name in enumerate(shown(bench)) if name == "S010")
     view.setCurrentIndex(view.model().index(start + 2, 0))

@@ -26,7 +26,7 @@ from app.layout_presets import LayoutPresets
 from app.preferences import Preferences
 from app.session import Session
 from app.widgets.banner import Banner
-from forecasting import __version__
+from forecasting import __version__, jobs
 from forecasting.config import BacktestConfig, RunConfig
 from forecasting.errors import ConfigError
 from forecasting.events import BacktestFinished, EngineReady, Event, FoldEnd, Notice, Progress
@@ -284,7 +284,9 @@ class BacktestController(QObject):
             return
         if self._session.panel is None:
             self._panel.show_planned("")
-        task = self._session.plan_backtest(config, plan)
+        task = self._session.run_while_idle(
+            lambda panel: lambda _stop: jobs.plan_backtest(panel, config, plan), "plan"
+        )
         if task is not None:
             task.yielded.connect(lambda planned: self._panel.show_planned(planned.sentence))
             task.failed.connect(self._not_planned)
@@ -331,8 +333,6 @@ def _testing(
     """Return the job: a backtest whose folds are kept in a folder until all are done."""
 
     def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-        from forecasting import jobs
-
         claim, why = FileLock(folder), ""
         try:
             if not claim.take() and FileLock.is_taken(folder):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from app.background import Failure, Task
 from app.dialogs import ask_save_path
 from app.features.spec import FeatureContext, WindowController
+from app.session import LESSON
 from forecasting.config import RunConfig
 from forecasting.errors import ConfigError
 from forecasting.events import Progress
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from app.lessons.lesson import Lesson, Step
 
 #: Name of the task; a training of the user ends it.
-KEY = "lesson"
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class LessonController(WindowController["LessonWindow"]):
         self._context.model.show_config(lesson.trainings[0].config)
         self._number, self._count = 0, len(lesson.trainings)
         self.shown.show_running(lesson)
-        self._task = self._session.background.run(lesson_job(lesson), KEY)
+        self._task = self._session.background.run(lesson_job(lesson), LESSON)
         self._task.yielded.connect(self._hear)
         self._task.failed.connect(self._failed)
 

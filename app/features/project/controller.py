@@ -428,7 +428,7 @@ class ProjectController(FeatureController):
             self._session.cancel()
         self._watchlist_controller.hold(path is not None)
         self._session.forget_run()
-        self._session.restore(project.watchlist, project.selected)
+        self._session.relist(project.watchlist, project.selected)
         try:
             self._model.show_config(project.run_config)
         except ConfigError as error:

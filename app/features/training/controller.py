@@ -107,7 +107,13 @@ class TrainingController(QObject):
 
     def search_rate(self) -> None:
         """Look for a learning rate with the settings of the form."""
-        self._attempt(lambda: self._session.search_rate(self._model.config()))
+        self._attempt(self._begin_search)
+
+    def _begin_search(self) -> None:
+        config = self._model.config()
+        self._session.begin(
+            "searching", lambda panel: lambda stop: jobs.find_learning_rate(panel, config, stop)
+        )
 
     def _enable_undo(self) -> None:
         self._actions["undo"].setEnabled(self._model.history.can_undo)
@@ -183,10 +189,13 @@ class TrainingController(QObject):
         if not self._window.isVisible():
             return
         try:
-            task = self._session.estimate(self._model.config())
+            config = self._model.config()
         except ConfigError as error:
             self._model.show_fault(error)
             return
+        task = self._session.run_while_idle(
+            lambda panel: lambda _stop: jobs.estimate(panel, config), "cost"
+        )
         if task is not None:
             task.yielded.connect(self._model.show_cost)
             task.failed.connect(self._not_estimated)

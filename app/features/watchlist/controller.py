@@ -96,7 +96,7 @@ class WatchlistController(QObject):
         panel.series_chosen.connect(self.select)
         panel.check_requested.connect(self._check)
         panel.only_requested.connect(self._check_only)
-        panel.move_requested.connect(session.move)
+        panel.move_requested.connect(self._move)
         panel.remove_requested.connect(self.remove)
         panel.put_back_requested.connect(self.put_back)
         panel.load_requested.connect(self._load_again)
@@ -124,7 +124,7 @@ class WatchlistController(QObject):
         saved = self._read()
         if saved is None or not len(saved[0]):
             return False
-        self._session.restore(*saved)
+        self._session.relist(*saved)
         return True
 
     def start(self) -> None:
@@ -173,7 +173,8 @@ class WatchlistController(QObject):
             self._panel, self.tr("Group"), asked, [rows[indices[0]].group, *names]
         )
         if done:
-            self._session.set_group(indices, name.strip()[:_LONGEST_GROUP])
+            watchlist = self._session.watchlist
+            self._session.relist(watchlist.with_group(indices, name.strip()[:_LONGEST_GROUP]))
 
     def ask_import(self) -> None:
         """Ask for a CSV file, and list its series; they are loaded when they are chosen."""
@@ -187,7 +188,7 @@ class WatchlistController(QObject):
         with Reporting(self._report):
             rows = read_list(path)
             before = len(self._session.watchlist)
-            self._session.add_rows(rows)
+            self._session.relist(self._session.watchlist.with_rows(rows))
             added = len(self._session.watchlist) - before
             self.notified.emit(
                 self.tr("{n} series of {name} were added.").format(
@@ -256,7 +257,9 @@ class WatchlistController(QObject):
         self._removed = []
         self._panel.show_removed(0)
         if removed:
-            self._session.put_back(removed)
+            watchlist = self._session.watchlist.with_back(removed)
+            back = (at for at, row in enumerate(watchlist.rows) if row is removed[0][1])
+            self._session.relist(watchlist, next(back, None))
 
     @property
     def removed_rows(self) -> tuple[Row, ...]:
@@ -459,7 +462,14 @@ class WatchlistController(QObject):
     def _show_judgements(self, judgements: object) -> None:
         assert isinstance(judgements, dict)
         if judgements:
-            self._session.set_judgements(judgements)
+            self._session.relist(self._session.watchlist.with_judgements(judgements))
+
+    def _move(self, source: int, target: int) -> None:
+        """Move a row; the selected row stays selected."""
+        session = self._session
+        order = list(range(len(session.watchlist)))
+        order.insert(target, order.pop(source))
+        session.relist(session.watchlist.moved(source, target), order.index(session.selected))
 
     def _check(self, indices: Sequence[int], checked: bool) -> None:
         self._session.check(indices, checked)
