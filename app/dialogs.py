@@ -31,12 +31,10 @@ from app.background import Failure, versions
 from app.preferences import Preferences
 from app.widgets.form_scroll import FormScroll
 from app.widgets.labels import text_label
+from app.widgets.screen_fit import resize_on_screen
 from forecasting import __version__
 
 Answer = Literal["keep", "later", "discard", "continue"]
-
-#: Height in pixels that a window manager's title bar takes at most.
-_TITLE_BAR = 40
 
 
 #: Names that files of prices usually have; they are told by their content, and any other name is
@@ -281,8 +279,7 @@ def show_shortcuts(parent: QWidget, shortcuts: Sequence[tuple[str, str]]) -> QDi
     )
     _opened(dialog, [scroll, chart], QDialogButtonBox(QDialogButtonBox.StandardButton.Close))
     frame = dialog.height() - scroll.height() + 4
-    room = parent.screen().availableGeometry().height() - _TITLE_BAR
-    dialog.resize(dialog.width(), min(table.sizeHint().height() + frame, room))
+    resize_on_screen(dialog, dialog.width(), table.sizeHint().height() + frame)
     return dialog
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QDir
@@ -10,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app import dialogs
 from app.preferences import Preferences
+from app.widgets.screen_fit import resize_on_screen
 
 
 def kinds(patch: pytest.MonkeyPatch, folder: Path, *, one: bool) -> dict[str, list[str]]:
@@ -66,3 +68,13 @@ def test_the_import_dialog_lists_prices_only(
         for words, patterns in offered.items()
         if words != "All files"
     )
+
+
+def test_a_window_is_no_larger_than_the_screen(qtbot: Any) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    room = window.screen().availableSize()
+    resize_on_screen(window, room.width() + 500, 90)
+    assert (window.width() < room.width(), window.height()) == (True, 90)
+    resize_on_screen(window, 90, room.height())
+    assert (window.width(), window.height() < room.height()) == (90, True)

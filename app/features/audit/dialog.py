@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from app.theme import Theme, icon
 from app.widgets.labels import text_label
 from app.widgets.quality_list import clear_rows
+from app.widgets.screen_fit import resize_on_screen
 from forecasting.events import Check, Progress
 
 _ICON = QSize(18, 18)
@@ -75,7 +76,7 @@ class AuditDialog(QDialog):
         rows.addStretch(0)
         self.show_idle(ready=False)
         self._fill()
-        self.resize(_WIDTH, rows.totalHeightForWidth(_WIDTH))
+        resize_on_screen(self, _WIDTH, rows.totalHeightForWidth(_WIDTH))
 
     @property
     def text(self) -> str:

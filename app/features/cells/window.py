@@ -23,6 +23,7 @@ from app.charts.picture_view import PictureView
 from app.charts.shapes import ShapePicture
 from app.theme import Theme
 from app.widgets.labels import text_label
+from app.widgets.screen_fit import resize_on_screen
 from forecasting.config import ShapeName
 from forecasting.shapes import Diagram
 
@@ -43,7 +44,7 @@ class CellWindow(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, Qt.WindowType.Window)
         self.setWindowTitle(self.tr("Inside the cell"))
-        self.resize(*_CELL)
+        resize_on_screen(self, *_CELL)
         self.facts = text_label(role="heading")
         self.cell, self.picture = CellPicture(), PictureView()
         self.cell.chosen.connect(self.part_chosen)
@@ -96,7 +97,7 @@ class ShapesWindow(QDialog):
     def __init__(self, titles: Mapping[ShapeName, str], parent: QWidget | None = None) -> None:
         super().__init__(parent, Qt.WindowType.Window)
         self.setWindowTitle(self.tr("The five shapes"))
-        self.resize(*_STRIP)
+        resize_on_screen(self, *_STRIP)
         self.pictures: dict[ShapeName, ShapePicture] = {}
         self._titles, self._labels = dict(titles), {}
         strip = QHBoxLayout()

@@ -17,12 +17,13 @@ from PySide6.QtWidgets import (
 
 from app.charts.plot import Columns
 from app.widgets.labels import text_label
+from app.widgets.screen_fit import resize_on_screen
 from app.widgets.table_view import TableView
 
 #: Least heights of the list of models and of the table of scores, and sizes of the dialog before
 #: and after there are scores.
 _LIST, _TABLE = 150, 150
-_SIZE, _WITH_SCORES = QSize(560, 470), QSize(780, 760)
+_SIZE, _WITH_SCORES = (560, 470), (780, 760)
 
 
 class CombinationDialog(QDialog):
@@ -87,7 +88,7 @@ class CombinationDialog(QDialog):
             rows.addWidget(part, stretch)
         rows.addLayout(foot)
         self.show_result("", (), {})
-        self.resize(_SIZE)
+        resize_on_screen(self, *_SIZE)
 
     def show_models(self, titles: Mapping[str, str], chosen: Sequence[str]) -> None:
         """List models by their keys, some of them checked."""
@@ -130,7 +131,8 @@ class CombinationDialog(QDialog):
             part.setVisible(there)
         self.scores.show_sheet(scores)
         if there:
-            self.resize(self.size().expandedTo(_WITH_SCORES))
+            larger = self.size().expandedTo(QSize(*_WITH_SCORES))
+            resize_on_screen(self, larger.width(), larger.height())
 
     def summary(self) -> str:
         """Return what is said in words."""

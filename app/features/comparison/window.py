@@ -22,6 +22,7 @@ from app.theme import Theme
 from app.training_history import TrainingHistory
 from app.widgets.labels import text_label
 from app.widgets.name_combo import NameCombo
+from app.widgets.screen_fit import resize_on_screen
 
 _SIZE = (1000, 700)
 #: Height in pixels of a row of panels.
@@ -47,7 +48,7 @@ class ComparisonWindow(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, Qt.WindowType.Window)
         self.setWindowTitle(self.tr("Two trainings side by side"))
-        self.resize(*_SIZE)
+        resize_on_screen(self, *_SIZE)
         self._trainings: tuple[TrainingHistory, ...] = ()
         self.left = NameCombo(self.tr("Training at the left"), 18)
         self.right = NameCombo(self.tr("Training at the right"), 18)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
-from PySide6.QtCore import QSize, QUrl
+from PySide6.QtCore import QUrl
 from PySide6.QtGui import (
     QDesktopServices,
     QImageReader,
@@ -19,8 +19,9 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
 
 from app.doc_links import anchor, doc_page
+from app.widgets.screen_fit import resize_on_screen
 
-_SIZE = QSize(760, 640)
+_SIZE = (760, 640)
 _RIGHT, _KEEP = QTextCursor.MoveOperation.Right, QTextCursor.MoveMode.KeepAnchor
 
 
@@ -54,7 +55,7 @@ class DocsDialog(QDialog):
         rows.setContentsMargins(16, 14, 16, 12)
         rows.addWidget(self._text, 1)
         rows.addWidget(buttons)
-        self.resize(_SIZE)
+        resize_on_screen(self, *_SIZE)
 
     def show_page(self, link: str) -> None:
         """Show a page at a section, such as ``networks.md#options``.

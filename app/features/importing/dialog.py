@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QLocale, QSignalBlocker, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QLocale, QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -33,6 +33,7 @@ from app.widgets.auto_combo import AutoCombo
 from app.widgets.input_table import InputChoice, InputTable, listed
 from app.widgets.labels import text_label
 from app.widgets.quality_list import QualityList
+from app.widgets.screen_fit import resize_on_screen
 from forecasting.errors import CandlecastError
 from forecasting.exog import ExogSpec
 from forecasting.series import ExogColumn
@@ -45,7 +46,7 @@ from forecasting.sources.options import AS_FOUND, ReadOptions
 REST_MS = 250
 #: Symbols that are offered; a panel may have thousands.
 _MOST_SYMBOLS = 2000
-_SIZE, _SIDE = QSize(1000, 640), 310
+_SIZE, _SIDE = (1000, 640), 310
 
 ENCODINGS = {
     name: name for name in ("utf-8", "utf-16", "cp1252", "cp1250", "iso8859-2", "cp1251",
@@ -170,7 +171,7 @@ class ImportDialog(QDialog):
         self._lay_out()
         complete(self)
         take_literally(self)
-        self.resize(_SIZE)
+        resize_on_screen(self, *_SIZE)
         self._show_settled()
         self._wait()
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QPushButton, QVBoxLayou
 from app.theme import Theme
 from app.widgets.input_table import InputChoice, InputTable
 from app.widgets.labels import text_label
+from app.widgets.screen_fit import resize_on_screen
 from forecasting.errors import CandlecastError
 from forecasting.exog import ExogSpec
 from forecasting.series import ExogColumn
@@ -58,7 +59,7 @@ class InputsDialog(QDialog):
         rows.setSpacing(10)
         for part in (self._text, self.list, self._fault, self.buttons):
             rows.addWidget(part)
-        self.resize(820, 480)
+        resize_on_screen(self, 820, 480)
 
     def show_columns(
         self, columns: Sequence[ExogColumn], specs: Sequence[ExogSpec], keep: bool = False

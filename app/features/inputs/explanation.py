@@ -32,6 +32,7 @@ from app.export.tables import cell_text
 from app.theme import Theme
 from app.widgets.labels import text_label
 from app.widgets.name_combo import NameCombo
+from app.widgets.screen_fit import resize_on_screen
 from forecasting.attribution import Ablated, Explanation
 from forecasting.errors import CandlecastError, ExportError
 from forecasting.files.atomic import atomic_write
@@ -187,7 +188,7 @@ class ExplanationDialog(QDialog):
         self.save_button.clicked.connect(self._ask_file)
         self.content = QWidget()
         self._lay_out()
-        self.resize(580, 520)
+        resize_on_screen(self, 580, 520)
 
     def _lay_out(self) -> None:
         scroll = QScrollArea()
@@ -324,7 +325,7 @@ class ExplanationDialog(QDialog):
         self.attention.setVisible(item.attention is not None)
         if item.attention is not None:
             self.attention.show_picture(attention_picture(item))
-            self.resize(self.width(), max(self.height(), _WITH_ATTENTION))
+            resize_on_screen(self, self.width(), max(self.height(), _WITH_ATTENTION))
         ends = self.tr("{first} to {last}")
         self._ends.setText(ends.format(first=str(item.ds[0])[:10], last=str(item.ds[-1])[:10]))
         moved = self.tr(

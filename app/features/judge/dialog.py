@@ -34,6 +34,7 @@ from app.widgets.form_builder import DecimalBox, WholeBox
 from app.widgets.labels import text_label
 from app.widgets.name_combo import NameCombo
 from app.widgets.quality_list import QualityList
+from app.widgets.screen_fit import resize_on_screen
 from forecasting.events import Progress
 from forecasting.imported_forecasts.options import AS_FOUND, ForecastOptions
 from forecasting.imported_forecasts.reader import ForecastsPreview
@@ -239,7 +240,7 @@ class JudgeDialog(QDialog):
         self._preview: ForecastsPreview | None = None
         self._chosen = False
         self.setWindowTitle(_tr("Judge forecasts: {file}").format(file=Path(path).name))
-        self.resize(*_SIZE)
+        resize_on_screen(self, *_SIZE)
         self.table, self._findings = ColumnTable(), QualityList()
         self._summary = text_label(role="heading", plain=True)
         self._hint, self._bar = text_label(role="muted", plain=True), QProgressBar()

@@ -24,6 +24,7 @@ from app.theme import Theme
 from app.widgets.late import Late
 from app.widgets.name_combo import NameCombo
 from app.widgets.quality_list import QualityList
+from app.widgets.screen_fit import resize_on_screen
 from forecasting.imported_forecasts.results import ForecastsJudged, ModelJudgement
 
 _SIZE = (980, 720)
@@ -62,7 +63,7 @@ class JudgementWindow(QDialog):
         self.report.clicked.connect(self.report_requested)
         self.export.clicked.connect(self.export_requested)
         self.journal.clicked.connect(self.journal_requested)
-        self.resize(*_SIZE)
+        resize_on_screen(self, *_SIZE)
         self._lay_out()
         complete(self)
         take_literally(self)

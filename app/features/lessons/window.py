@@ -34,6 +34,7 @@ from app.charts.picture_view import PictureView
 from app.lessons.lesson import Lesson, Step
 from app.theme import LIGHT, Theme
 from app.widgets.labels import text_label
+from app.widgets.screen_fit import resize_on_screen
 from forecasting.events import Progress
 from forecasting.source_registry import catalog
 
@@ -70,7 +71,7 @@ class LessonWindow(QDialog):
     def __init__(self, course: Sequence[Lesson], parent: QWidget | None = None) -> None:
         super().__init__(parent, Qt.WindowType.Window)
         self.setWindowTitle(self.tr("Lessons"))
-        self.resize(*_SIZE)
+        resize_on_screen(self, *_SIZE)
         self._course = tuple(course)
         self._run: LessonRun | None = None
         self._at = 0

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from app.accessibility import literal
 from app.widgets.labels import text_label
+from app.widgets.screen_fit import resize_on_screen
 
 _WIDE, _HIGH = 620, 360
 
@@ -40,7 +41,7 @@ class DifferenceDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(self.tr("Differences"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.resize(_WIDE, _HIGH)
+        resize_on_screen(self, _WIDE, _HIGH)
         title = text_label(
             self.tr("{n} of their settings and prices differ.").format(n=len(rows))
             if len(rows) != 1

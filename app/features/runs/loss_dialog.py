@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 from app.charts.run_losses import MOST, RunLoss, RunLossChart
 from app.theme import Theme
 from app.widgets.labels import text_label
+from app.widgets.screen_fit import resize_on_screen
 
 _WIDE, _HIGH = 760, 480
 
@@ -28,7 +29,7 @@ class LossDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(self.tr("Loss curves"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.resize(_WIDE, _HIGH)
+        resize_on_screen(self, _WIDE, _HIGH)
         self.chart = RunLossChart()
         self.chart.set_theme(theme)
         self.chart.show_runs(runs)

@@ -21,6 +21,7 @@ from app.features.yesterday.chart import YesterdayChart
 from app.theme import Theme
 from app.widgets.labels import text_label
 from app.widgets.name_combo import NameCombo
+from app.widgets.screen_fit import resize_on_screen
 from forecasting.next_bar import NextBar
 
 _SIZE = (900, 560)
@@ -44,7 +45,7 @@ class YesterdayWindow(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, Qt.WindowType.Window)
         self.setWindowTitle(self.tr("Is it only yesterday?"))
-        self.resize(*_SIZE)
+        resize_on_screen(self, *_SIZE)
         self._found: tuple[tuple[str, NextBar], ...] = ()
         self.chart = YesterdayChart()
         self.runs = NameCombo(self.tr("Training and series"), 18)
