@@ -475,6 +475,7 @@ def test_a_step_to_another_level_is_no_split_and_near_the_end_an_error() -> None
     [
         (-9999, [5, 80, 199], True),
         (-999.9, [7], True),
+        (-99.9, [7, 90, 199], True),
         (99999, [7, 90], True),
         (9999, [199], False),
     ],

@@ -791,16 +791,92 @@ def test_half_a_letter_in_json(tmp_path: Path) -> None:
 # More of the same kinds
 
 
-def test_a_row_a_year_with_a_column_a_month(tmp_path: Path) -> None:
-    head = "Year,Jan,Feb,Mar,Apr,May,Jun,Jul,Aug,Sep,Oct,Nov,Dec,Annual"
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_GERMAN = "Januar Februar März April Mai Juni Juli August September Oktober November Dezember"
+
+
+def _by_year(head: str, years: range = range(1950, 1960), last: str = "", mark: str = ".") -> str:
+    """Return a table whose value is the year and the month in hundredths."""
     lines = [
-        f"{year}," + ",".join(f"{year + month / 100:.2f}" for month in range(1, 13)) + ",5"
-        for year in range(1950, 1960)
+        ";".join([str(year), *(f"{year}{mark}{month:02d}" for month in range(1, 13)), last])
+        for year in years
     ]
-    series = one(tmp_path, "\n".join([head, *lines]))
+    return "\n".join([head, *(line.rstrip(";") for line in lines)])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        _by_year(";".join(["Year", *_MONTHS])),
+        _by_year(";".join(["YEAR", *map(str.upper, _MONTHS), "ANNUAL"]), last="5"),
+        _by_year(";".join(["Jahr", *_GERMAN.split()]), mark=","),
+        _by_year(";".join(["Year", *map(str, range(1, 13))])),
+        _by_year(";".join(["", *_MONTHS])),
+        _by_year(";".join(["Year", *_MONTHS]), range(1959, 1949, -1)),
+        "\n".join(
+            [
+                ";".join(["Month", *map(str, range(1950, 1960)), "Mean"]),
+                *(
+                    ";".join([name, *(f"{year}.{n:02d}" for year in range(1950, 1960)), "3"])
+                    for n, name in enumerate(_MONTHS, 1)
+                ),
+                ";".join(["Total", *["7"] * 11]),
+            ]
+        ),
+    ],
+    ids=("plain", "annual", "german", "numbers", "unnamed", "descending", "turned"),
+)
+def test_years_by_months_are_one_monthly_series(content: str, tmp_path: Path) -> None:
+    series = one(tmp_path, content)
     assert len(series) == 120
     assert (str(series.ds[16])[:7], series.y[16]) == ("1951-05", 1951.05)
-    assert "months_in_columns" in codes(series)
+    assert codes(series).get("months_in_columns") == "info"
+    assert not {"unsorted", "duplicates", "missing_close"} & set(codes(series))
+
+
+def test_hostile_tables_of_years_and_months(tmp_path: Path) -> None:
+    head = ";".join(["Year", *_MONTHS])
+    holes = _by_year(head).replace("1953.07", "-99.9").replace("1959.12", "-99.9")
+    series = one(tmp_path, holes)
+    assert len(series) == 118
+    assert series.y.min() > 0
+    assert codes(series)["missing_close"] == "warning"
+    twice = one(tmp_path, _by_year(head) + "\n1955" + ";5" * 12)
+    assert len(twice) == 120
+    assert codes(twice)["duplicates"] == "warning"
+    eleven = one(
+        tmp_path, "\n".join(line.rpartition(";")[0] for line in _by_year(head).split("\n"))
+    )
+    assert {str(ds)[5:7] for ds in eleven.ds} == {f"{month:02d}" for month in range(1, 12)}
+    quarters = [f"{year};1;2;3;4" for year in range(1950, 1990)]
+    quarterly = one(tmp_path, "\n".join(["Year;Q1;Q2;Q3;Q4", *quarters]))
+    assert (len(quarterly), quarterly.freq) == (160, "3M")
+    regions = [
+        ";".join([name, str(year), *[str(value)] * 12])
+        for name, value in (("East", 5), ("West", 6))
+        for year in range(1950, 1960)
+    ]
+    table = "\n".join([";".join(["Region", "Year", *_MONTHS]), *regions])
+    both = read(put(tmp_path, table), ReadOptions())
+    assert [(item.symbol, len(item)) for item in both] == [("East", 120), ("West", 120)]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "strike,bid,ask,expiry,type",
+        "Strike,Bid,Ask,Implied Volatility,Contract Name",
+        "[STRIKE],[C_BID],[C_ASK],[EXPIRE_DATE],[P_IV]",
+    ],
+)
+def test_an_option_chain_is_refused_in_words(head: str, tmp_path: Path) -> None:
+    lines = [f"{strike},1.5,1.6,2024-02-16,C" for strike in range(80, 120)]
+    with pytest.raises(SourceError, match="option chain") as caught:
+        one(tmp_path, "\n".join([head, *lines]))
+    assert "one contract" in caught.value.hint
+    chosen = [f"{day:%Y-%m-%d},100,{day.day}.5,C" for day in (bar.ds for bar in DAYS)]
+    history = one(tmp_path, "\n".join(["Date,Strike,Close,Type", *chosen]))
+    assert len(history) == len(DAYS)
 
 
 def test_what_a_header_does_not_name_is_not_taken_for_the_close(tmp_path: Path) -> None:

@@ -489,8 +489,8 @@ def lone_gaps(close: Floats) -> npt.NDArray[np.bool_]:
 
 def missing_codes(close: Floats) -> npt.NDArray[np.bool_]:
     """Tell which closes are a number that stands for a missing value, shape [T]: one of nines, such
-    as -999.9 or 99999, 5 times as far from zero as all others. A positive one at the end may be a
-    price.
+    as -999.9 or 99999, 5 times as far from zero as all others, or a negative one such as -99.9
+    among values that never are. A positive one at the end may be a price.
 
     Parameters
     ----------
@@ -498,16 +498,18 @@ def missing_codes(close: Floats) -> npt.NDArray[np.bool_]:
         In order of time.
     """
     size = np.abs(close)
-    top = float(size.max(initial=0.0))
-    digits = f"{top:.12g}".replace(".", "")
-    if len(digits) < 2 or set(digits) != {"9"}:
-        return np.zeros(close.size, bool)
-    coded = size == top
-    others = float(size.max(where=~coded, initial=0.0))
-    few = np.count_nonzero(coded) <= _MOST_CODED * close.size and close.size > _TAIL
-    if not (few and others > 0 and top >= _LAST_FACTOR * others) or close[-1] == top:
-        return np.zeros(close.size, bool)
-    return np.asarray(coded, np.bool_)
+    for code in (float(size.max(initial=0.0)), float(close.min(initial=0.0))):
+        digits = f"{abs(code):.12g}".replace(".", "")
+        if len(digits) < 2 or set(digits) != {"9"}:
+            continue
+        coded = size == abs(code)
+        others = float(size.max(where=~coded, initial=0.0))
+        few = np.count_nonzero(coded) <= _MOST_CODED * close.size and close.size > _TAIL
+        alone = code < 0 and close.min(where=~coded, initial=0.0) >= 0
+        far = abs(code) >= _LAST_FACTOR * others or alone
+        if few and others > 0 and far and close[-1] != abs(code):
+            return np.asarray(coded, np.bool_)
+    return np.zeros(close.size, bool)
 
 
 def _zero_padding(bars: Bars) -> Finding | None:

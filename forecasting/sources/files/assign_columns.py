@@ -29,6 +29,7 @@ from forecasting.sources.files.grid import Grid
 from forecasting.sources.files.keys import assign_symbol
 from forecasting.sources.files.labels import PRICE_ROLES, is_derived
 from forecasting.sources.files.ohlc import assign_by_content, is_bid_and_ask, says_nothing
+from forecasting.sources.files.option_chains import refuse_option_chain
 from forecasting.sources.files.serials import strangeness
 from forecasting.sources.files.statements import refuse_statement
 from forecasting.sources.files.vocabulary import (
@@ -78,6 +79,7 @@ def assign_roles(sample: Grid, options: ReadOptions) -> Roles:
     header = bool(sample.header)
     if not set(options.columns) & set(VALUE_ROLES):
         refuse_statement(columns)
+        refuse_option_chain(columns)
     findings: list[Finding] = []
     _assign_dates(columns)
     assign_symbol(columns, header, findings)

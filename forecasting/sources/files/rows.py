@@ -356,7 +356,7 @@ def _without_codes(
 ) -> tuple[Dates, dict[str, Floats], list[Finding]]:
     """Leave out the bars whose close is a number that stands for a missing value."""
     count, code = int(np.count_nonzero(coded)), float(columns["close"][np.argmax(coded)])
-    message = f"Closes of {code:.12g}, far beyond all others, taken as missing: {count}."
+    message = f"Closes of {code:.12g}, which no others are near, taken as missing: {count}."
     finding = Finding("missing_close", message, count, "warning", "dropped", shown(ds[coded]))
     return ds[~coded], {name: column[~coded] for name, column in columns.items()}, [finding]
 
