@@ -16,6 +16,7 @@ from pathlib import Path
 
 def compile_sources(folder: Path) -> None:
     """Move each compiled form to where Python looks for it; it is not compared with its source."""
+    sys.pycache_prefix = None  # PYTHONPYCACHEPREFIX of who builds would lay them elsewhere
     for path in folder.rglob("*.py"):
         py_compile.compile(
             str(path),

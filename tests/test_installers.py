@@ -132,6 +132,19 @@ def test_an_appimage_holds_the_program_behind_its_runtime(
     assert (root / ".DirIcon").resolve().read_bytes() == b"picture"
 
 
+def test_sources_are_compiled_in_the_bundle_whatever_the_builder_has_set(tmp_path: Path) -> None:
+    inside = tmp_path / "bundle" / "_internal"
+    inside.mkdir(parents=True)
+    (inside / "module.py").write_text("")
+    (inside / "module.pyc").write_bytes(b"")
+    words = [sys.executable, str(PACKAGING / "compiled.py"), str(tmp_path / "bundle")]
+    elsewhere = {**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path / "elsewhere")}
+    subprocess.run(words, check=True, env=elsewhere)
+    tag = sys.implementation.cache_tag
+    made = {path.relative_to(inside).as_posix() for path in inside.rglob("module.*")}
+    assert made == {"module.py", f"__pycache__/module.{tag}.pyc"}
+
+
 def test_nothing_that_a_bundle_needs_is_left_out(packaging: ModuleType, tmp_path: Path) -> None:
     contents = packaging.contents
     for pattern in contents.REQUIRED_FILES:
