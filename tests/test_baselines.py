@@ -4,6 +4,7 @@ library says.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from statistics import NormalDist
@@ -374,6 +375,20 @@ def test_smoothing_needs_bars() -> None:
         )  # too few to fit: a random walk
         with pytest.raises(DataError, match="A has too few bars before a forecast"):
             fitted.predict(Panel((s,)), Origins(np.array([0]), np.array([1])), LEVELS)
+
+
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [("ets", "exponential_smoothing.ets"), ("theta", "forecasting.theta")],
+)
+def test_smoothing_without_statsmodels_says_what_to_install(
+    name: str, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, f"statsmodels.tsa.{module}", None)
+    s = series(np.arange(1.0, 80))
+    with pytest.raises(ConfigError, match="need the package statsmodels") as caught:
+        BASELINES[name].fit(Panel((s,)), [70], 2)
+    assert "pip install statsmodels" in caught.value.hint
 
 
 def test_one_short_series_takes_no_season_from_the_others() -> None:

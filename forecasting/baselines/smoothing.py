@@ -5,7 +5,8 @@ and Theta.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,7 +16,7 @@ from pydantic import Field
 from forecasting.baselines.baseline import Baseline, by_series, moved, normal_quantiles
 from forecasting.baselines.spread import winsorised
 from forecasting.cancellation import check_cancelled
-from forecasting.errors import DataError
+from forecasting.errors import ConfigError, DataError
 from forecasting.events import Predictor
 from forecasting.seasonality import phases, season_length
 from forecasting.series import Floats, Ints, Origins, Panel, PriceSeries
@@ -206,8 +207,27 @@ class Ets(_Smoothing):
         return _Smooth(ahead, np.asarray(result.resid, np.float64), growth)
 
 
+@contextmanager
+def _from_statsmodels() -> Iterator[None]:
+    """Import from the package that no other baseline needs.
+
+    Raises
+    ------
+    ConfigError
+        It is not installed.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise ConfigError(
+            f"ETS and Theta need the package statsmodels, which cannot be imported: {error}.",
+            "pip install statsmodels adds it; all other baselines do without.",
+        ) from error
+
+
 def _ets(line: Floats, season: int, trend: bool, seasonal: bool) -> Any:
-    from statsmodels.tsa.exponential_smoothing.ets import ETSModel
+    with _from_statsmodels():
+        from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
     return ETSModel(
         line,
@@ -233,7 +253,8 @@ class Theta(_Smoothing):
     title: ClassVar[str] = "Theta"
 
     def _parameters(self, line: Floats, phase: Ints, season: int) -> tuple[float, float, Floats]:
-        from statsmodels.tsa.forecasting.theta import ThetaModel
+        with _from_statsmodels():
+            from statsmodels.tsa.forecasting.theta import ThetaModel
 
         seasons = _seasons(line, phase, season)
         plain = line - seasons[phase]
