@@ -30,6 +30,8 @@ from forecasting.errors import DataError
 from forecasting.series import PriceSeries
 
 DAY = np.timedelta64(1, "D")
+#: Days on which clocks are set in one of the zones.
+CHANGES = ("2024-03-10", "2024-11-03", "2024-03-31", "2024-10-27", "2024-04-07", "2024-10-06")
 MINUTE = np.timedelta64(1, "m")
 
 
@@ -592,6 +594,22 @@ def test_what_is_known_has_an_end() -> None:
     assert known_until("XSHG") < np.datetime64("2100-01-01")
     with pytest.raises(DataError, match="The calendar 'XXXX' is unknown"):
         known_until("XXXX")
+
+
+@pytest.mark.parametrize(
+    "zone", ["America/New_York", "Europe/Dublin", "Pacific/Auckland", "Asia/Kolkata", "UTC"]
+)
+def test_a_few_times_move_between_zones_as_many_do(zone: str) -> None:
+    rng = np.random.default_rng(1)
+    span = [np.datetime64(day, "us").astype(np.int64) for day in ("1950-01-01", "2037-12-31")]
+    ds = rng.integers(*span, 80).astype("datetime64[us]")
+    nights = [f"{day}T{hour}:15" for day in CHANGES for hour in ("01", "02", "03")]
+    few = np.sort(np.concatenate([ds, np.array(nights, "datetime64[us]")]))
+    many = np.tile(few, 5)
+    for source, target in ((zone, "Europe/London"), ("Europe/London", zone)):
+        moved = exchange.rezoned(few, source, target)
+        assert moved.dtype == few.dtype
+        np.testing.assert_array_equal(moved, exchange.rezoned(many, source, target)[: few.size])
 
 
 @pytest.fixture

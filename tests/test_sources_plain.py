@@ -84,6 +84,50 @@ def test_the_short_way_reads_what_the_careful_way_reads(seed: int, tmp_path: Pat
     same(found[0], reader.read(path, options)[0])
 
 
+def made_of_times(seed: int) -> list[str]:
+    """Return the lines of a plain file of bars that are shorter than a day."""
+    step = np.timedelta64((60, 300, 1, 3600)[seed % 4], "s")
+    start = np.datetime64(("2024-03-08T09:30:00", "2023-10-27T22:00:00")[seed // 2 % 2])
+    ds = start + np.arange(900) * step
+    if seed % 3 == 0:  # the hours of an exchange
+        clock = ds - ds.astype("datetime64[D]")
+        open_then = (clock >= np.timedelta64(570, "m")) & (clock < np.timedelta64(16, "h"))
+        ds = ds[np.is_busday(ds.astype("datetime64[D]")) & open_then]
+    if seed % 3 == 1:
+        ds = ds[np.random.default_rng(seed).random(ds.size) < 0.8]
+    length = 19 if seed % 4 == 2 or seed > 5 else 16
+    texts = (str(item)[:length].replace("T", "T "[seed % 2]) for item in ds)
+    head = ("Date", "Datetime", "timestamp")[seed % 3] + ",Open,High,Low,Close,Volume"
+    return [head] + [
+        f"{text},{100 + item},{101 + item},{99 + item},{100.25 + item},{item}"
+        for item, text in enumerate(texts)
+    ]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3, 4, 5, 7])
+def test_bars_within_a_day_are_read_as_the_careful_way_reads_them(
+    seed: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text("\n".join(made_of_times(seed)))
+    found = read_plain(path)
+    assert found is not None
+    same(found[0], reader.read(path)[0])
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(":00,", ":00Z,"), ("T09:30:00", "T09:30"), ("T09:31:00", "T25:31:00")]
+)
+def test_times_of_another_form_are_left_to_the_careful_way(
+    old: str, new: str, tmp_path: Path
+) -> None:
+    lines = made_of_times(8)
+    assert old in "\n".join(lines)
+    path = tmp_path / "prices.csv"
+    path.write_text("\n".join(lines).replace(old, new, 1))
+    assert read_plain(path) is None
+
+
 def with_columns(lines: list[str], seed: int, **more: str) -> str:
     """Return a plain file with further columns: figures, gaps, flags, words, yes and no, and a
     counter of the rows; ``more`` names others with the cell of all rows.

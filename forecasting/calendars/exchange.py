@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache, partial
 from typing import Any
 
@@ -26,6 +27,9 @@ from forecasting.series import Dates, PriceSeries
 
 UNITS_US = {"s": 1_000_000, "min": 60_000_000, "h": 3_600_000_000}
 US_A_DAY = 86_400_000_000
+#: Times that are moved to another zone one by one.
+_FEW = 100
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def known_until(calendar: str) -> np.datetime64:
@@ -256,12 +260,46 @@ def exchange_clock(series: PriceSeries) -> tuple[Dates, Callable[[Dates], Dates]
     )
 
 
+def _few_rezoned(ds: Dates, source: str, target: str) -> Dates | None:
+    """Move a few times without pandas, whose import takes longer; None where one of them is not in
+    Python's calendar, or a zone is none of the IANA's.
+    """
+    from zoneinfo import ZoneInfo
+
+    try:
+        zones = ZoneInfo(source), ZoneInfo(target)
+        stamps = [_moved(stamp, *zones) for stamp in ds.astype("datetime64[us]").tolist()]
+    except (AttributeError, TypeError, KeyError, ValueError, OSError, OverflowError):
+        return None
+    return np.array(stamps, "datetime64[us]")
+
+
+def _moved(stamp: datetime, source: tzinfo, target: tzinfo) -> datetime:
+    """Move one time; one that does not exist becomes the moment at which clocks were set."""
+    moment = stamp.replace(tzinfo=source).astimezone(UTC)
+    if moment.astimezone(source).replace(tzinfo=None) != stamp:
+        late, early = moment, moment - timedelta(days=1)
+        offset = late.astimezone(source).utcoffset()
+        while late - early > _MICROSECOND:
+            middle = early + (late - early) // 2
+            if middle.astimezone(source).utcoffset() == offset:
+                late = middle
+            else:
+                early = middle
+        moment = late
+    return moment.astimezone(target).replace(tzinfo=None)
+
+
 def rezoned(ds: Dates, source: str, target: str) -> Dates:
     """Move wall-clock times to another zone; an hour that happens twice is taken as its first,
     one that does not exist moves on.
     """
     if not source or not target or source == target:
         return ds.astype("datetime64[us]")
+    if ds.size <= _FEW:
+        moved = _few_rezoned(ds, source, target)
+        if moved is not None:
+            return moved
     import pandas as pd
 
     there = (

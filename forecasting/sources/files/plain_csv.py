@@ -1,10 +1,11 @@
-"""Small plain files of daily prices, read without pandas and pyarrow: a start would wait for
-their import.
+"""Small plain files of daily or intraday prices, read without pandas and pyarrow: a start would
+wait for their import.
 
-What is plain leaves nothing to be found out: commas, the usual English header, days of one form in
-order, prices within their ranges, none missing; behind the prices further columns of numbers and
-words may stand, which are read when they are first asked for. Every other file is read by
-:mod:`forecasting.sources.files.reader`, with the same result for those that are plain.
+What is plain leaves nothing to be found out: commas, the usual English header, days or times of one
+form, without a zone, in order, prices within their ranges, none missing; behind the prices further
+columns of numbers and words may stand, which are read when they are first asked for. Every other
+file is read by :mod:`forecasting.sources.files.reader`, with the same result for those that are
+plain.
 """
 
 from __future__ import annotations
@@ -43,10 +44,14 @@ _HEADERS = frozenset(
     for more in ((), ("volume",), ("adj close",), ("adj close", "volume"))
 )
 _NUMBER = r"\d{1,15}(?:\.\d{1,12})?"
+#: Names of the column of dates, in lower case.
+_DATES = ("date", "datetime", "timestamp")
+_ISO = r"(?:19|20)\d\d-\d\d-\d\d"
+_TIME = re.compile(rf"\n{_ISO}([ T])\d\d:\d\d(:\d\d)?,")
 #: Forms of days by the date format that settles them; the first one needs none.
 _DAYS = {
-    "": r"(?:19|20)\d\d-\d\d-\d\d",
-    "ymd": r"(?:19|20)\d\d-\d\d-\d\d",
+    "": _ISO,
+    "ymd": _ISO,
     "mdy": r"\d{1,2}/\d{1,2}/(?:19|20)\d\d",
 }
 
@@ -82,7 +87,8 @@ def read_plain(path: Path, options: ReadOptions = AS_FOUND) -> tuple[PriceSeries
     if not roles:
         return None
     further = names[1 + len(roles) :]
-    cells = _cells(content[len(head) :], days, len(roles), len(further))
+    body = content[len(head) :]
+    cells = _cells(body, days + _time_of(body), len(roles), len(further))
     if cells is None:
         return None
     dates, *numbers = zip(*cells, strict=True)
@@ -133,7 +139,8 @@ def _content(path: Path) -> tuple[bytes, str] | None:
 def _is_known(content: bytes) -> bool:
     """Whether a file begins like one of the usual headers."""
     head = content[:_LONGEST_HEAD].partition(b"\n")[0].lower()
-    return head.startswith(b"date,") and all(name.encode() in head for name in _PRICES)
+    dates = head.partition(b",")[0].decode("latin-1")
+    return dates in _DATES and all(name.encode() in head for name in _PRICES)
 
 
 def _roles_of(names: Sequence[str]) -> tuple[str, ...]:
@@ -142,7 +149,7 @@ def _roles_of(names: Sequence[str]) -> tuple[str, ...]:
     """
     lower = tuple(name.lower() for name in names)
     size = next((size for size in (7, 6, 5) if frozenset(lower[1:size]) in _HEADERS), 0)
-    if not size or lower[0] != "date" or len(set(lower)) < len(lower):
+    if not size or lower[0] not in _DATES or len(set(lower)) < len(lower):
         return ()
     further = names[size:]
     if further:
@@ -153,6 +160,14 @@ def _roles_of(names: Sequence[str]) -> tuple[str, ...]:
         if named or "" in further or "currency" in map(plain, further):
             return ()
     return tuple(name.replace(" ", "_") for name in lower[1:size])
+
+
+def _time_of(body: str) -> str:
+    """Return the form of the time of day behind the first day; "" where there is none."""
+    found = _TIME.match(body)
+    if found is None:
+        return ""
+    return rf"{found[1]}\d\d:\d\d" + (r":\d\d" if found[2] else "")
 
 
 def _cells(body: str, days: str, columns: int, further: int) -> list[tuple[str, ...]] | None:
@@ -224,12 +239,12 @@ class _Beside:
 
 
 def _days(cells: Sequence[str]) -> Dates | None:
-    """Return days as datetime64[us], shape [T]; None where one is not in the calendar."""
+    """Return days or times as datetime64[us], shape [T]; None where one is not in the calendar."""
     if "/" in cells[0]:
         parts = (cell.split("/") for cell in cells)
         cells = [f"{year}-{month:0>2}-{day:0>2}" for month, day, year in parts]
     try:
-        return np.array(cells, "datetime64[D]").astype("datetime64[us]")
+        return np.array(cells, "datetime64").astype("datetime64[us]")
     except ValueError:
         return None
 
