@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import (
@@ -19,15 +19,12 @@ from PySide6.QtWidgets import (
 )
 
 from app.charts.price import PriceChart
-from app.features.backtest.panel import BacktestPanel
 from app.features.chart_grid.grid import ChartGrid
 from app.features.drawings.toolbar import DrawingToolbar
 from app.features.evaluation.panel import ResultsPanel
-from app.features.journal.panel import JournalPanel
 from app.features.model.panel import ModelPanel
 from app.features.past_forecasts.navigator import PastForecastNavigator
 from app.features.project.recovery_bar import RecoveryBar
-from app.features.runs.panel import RunsPanel
 from app.features.spec import FeatureSpec
 from app.features.training.panel import TrainingPanel
 from app.features.training.resume_bar import ResumeBar
@@ -44,8 +41,31 @@ from app.widgets.status_line import StatusLine
 from app.window.dock_sizes import DockSizes
 from app.window.floating import FloatingPanels
 
+if TYPE_CHECKING:
+    from app.features.backtest.panel import BacktestPanel
+    from app.features.journal.panel import JournalPanel
+    from app.features.runs.panel import RunsPanel
+
 #: Width of the window in pixels below which its bars are compact.
 _COMPACT = 1100
+
+
+def _backtest_panel() -> BacktestPanel:
+    from app.features.backtest.panel import BacktestPanel
+
+    return BacktestPanel()
+
+
+def _journal_panel() -> JournalPanel:
+    from app.features.journal.panel import JournalPanel
+
+    return JournalPanel()
+
+
+def _runs_panel() -> RunsPanel:
+    from app.features.runs.panel import RunsPanel
+
+    return RunsPanel()
 
 
 class Layout(QObject):
@@ -61,8 +81,10 @@ class Layout(QObject):
 
     Attributes
     ----------
-    banner, header, stepper, chart, data, model, training, results, backtest, journal, runs, status
+    banner, header, stepper, chart, data, model, training, results, status
         The parts.
+    late_backtest, late_journal, late_runs
+        Build three panels when they are first seen or filled.
     frames : dict of str to QWidget
         What stands in every dock: a panel, or the frame of one that is built late.
     panels : LatePanels
@@ -96,8 +118,12 @@ class Layout(QObject):
             ResultsPanel(),
         )
         self.resume = ResumeBar()
-        self.runs, self.recovery = RunsPanel(), RecoveryBar()
-        self.backtest, self.journal = BacktestPanel(), JournalPanel()
+        self.recovery = RecoveryBar()
+        self.late_backtest, self.late_journal, self.late_runs = (
+            Late(_backtest_panel),
+            Late(_journal_panel),
+            Late(_runs_panel),
+        )
         self._titles = {
             "data": self.tr("Data"),
             "model": self.tr("Model"),
@@ -107,7 +133,10 @@ class Layout(QObject):
             "journal": self.tr("Journal"),
             "runs": self.tr("Runs"),
         }
-        self.frames: dict[str, Any] = {name: getattr(self, name) for name in self._titles}
+        self.frames: dict[str, Any] = {
+            name: getattr(self, f"late_{name}", None) or getattr(self, name)
+            for name in self._titles
+        }
         for spec in features:
             if spec.panel:
                 self._titles[spec.name] = self.tr(spec.title)
@@ -152,6 +181,21 @@ class Layout(QObject):
             rows.addWidget(part)
         rows.addWidget(self._stage, 1)
         return middle
+
+    @property
+    def backtest(self) -> BacktestPanel:
+        """The panel of backtests, which is built if it is not there yet."""
+        return self.late_backtest.content
+
+    @property
+    def journal(self) -> JournalPanel:
+        """The panel of the journal, which is built if it is not there yet."""
+        return self.late_journal.content
+
+    @property
+    def runs(self) -> RunsPanel:
+        """The panel of the runs, which is built if it is not there yet."""
+        return self.late_runs.content
 
     @property
     def compact(self) -> bool:

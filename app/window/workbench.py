@@ -178,7 +178,7 @@ class Workbench(QObject):
         )
         self.backtest_controller = BacktestController(
             self.session,
-            self.layout.backtest,
+            self.layout.late_backtest,
             self.model,
             self.banner,
             self.layout.presets,
@@ -196,7 +196,7 @@ class Workbench(QObject):
         )
         self.from_here = ForecastFromHere(self.session, self.chart, self.past_forecasts)
         self.journal_controller = JournalController(
-            self.session, self.layout.journal, self.watchlist_controller, self.past_forecasts
+            self.session, self.layout.late_journal, self.watchlist_controller, self.past_forecasts
         )
         self.running = RunView(
             self.session, self.chart, self.training, self.results, self.layout.presets
@@ -204,7 +204,7 @@ class Workbench(QObject):
         self.runs = RunsController(
             self.window,
             self.session,
-            self.layout.runs,
+            self.layout.late_runs,
             self.chart,
             self.model,
             self.watchlist_controller,
@@ -646,7 +646,6 @@ class Workbench(QObject):
         back.attempt(self.tr("the charts"), self.features["chart_grid"].restore)
         back.attempt(self.tr("the drawings"), self.features["drawings"].restore)
         back.attempt(self.tr("the settings of the last run"), self._restore_config)
-        back.attempt(self.tr("the settings of the last backtest"), self.backtest_controller.restore)
         back.attempt(
             self.tr("the places of the panels"), lambda: self.layout.restore(self._preferences)
         )

@@ -26,6 +26,7 @@ from app.layout_presets import LayoutPresets
 from app.preferences import Preferences
 from app.session import Session
 from app.widgets.banner import Banner
+from app.widgets.late import Late
 from forecasting import __version__, jobs
 from forecasting.config import BacktestConfig, RunConfig
 from forecasting.errors import ConfigError
@@ -56,8 +57,8 @@ class BacktestController(QObject):
     Parameters
     ----------
     session : Session
-    panel : BacktestPanel
-        Is filled from here.
+    late : Late
+        Builds the panel, which is filled from here.
     model : ModelPanel
         Has the network's settings.
     banner : Banner
@@ -88,7 +89,7 @@ class BacktestController(QObject):
     def __init__(
         self,
         session: Session,
-        panel: BacktestPanel,
+        late: Late[BacktestPanel],
         model: ModelPanel,
         banner: Banner,
         presets: LayoutPresets,
@@ -96,11 +97,11 @@ class BacktestController(QObject):
         preferences: Preferences,
         results: ResultsPanel,
     ) -> None:
-        super().__init__(panel)
+        super().__init__(late)
         self._results = results
-        self._session, self._panel, self._model, self._preferences = (
+        self._session, self._late, self._model, self._preferences = (
             session,
-            panel,
+            late,
             model,
             preferences,
         )
@@ -110,11 +111,6 @@ class BacktestController(QObject):
         self._folds: list[FoldScored] = []
         self._prints: tuple[tuple[PriceSeries, ...], str] = ((), "")
         self.tested: Tested | None = None
-        self._panel.start_requested.connect(self.start)
-        self._panel.stop_requested.connect(session.stop)
-        self._panel.judgement_requested.connect(self.show_judgement)
-        self._panel.report_requested.connect(self._ask_report)
-        self._panel.changed.connect(self._offer)
         self._model.config_changed.connect(self._offer)
         actions["backtest"].triggered.connect(lambda: self.start(resume=True))
         session.event_received.connect(self._show_event)
@@ -125,12 +121,23 @@ class BacktestController(QObject):
         self._dock.visibilityChanged.connect(self._seen)
         session.state_changed.connect(self._show_state)
         session.list_changed.connect(self._list_changed)
+        late.once_built(self._serve)
+
+    def _serve(self, panel: BacktestPanel) -> None:
+        """Show the plan that was tested last and what goes on, and do what the panel asks for."""
+        with contextlib.suppress(ValueError):
+            panel.show_plan(BacktestConfig.model_validate_json(self._preferences.plan))
+        panel.start_requested.connect(self.start)
+        panel.stop_requested.connect(self._session.stop)
+        panel.judgement_requested.connect(self.show_judgement)
+        panel.report_requested.connect(self._ask_report)
+        panel.changed.connect(self._offer)
         self._show_state()
 
-    def restore(self) -> None:
-        """Show the plan that was tested last."""
-        with contextlib.suppress(ValueError):
-            self._panel.show_plan(BacktestConfig.model_validate_json(self._preferences.plan))
+    @property
+    def _panel(self) -> BacktestPanel:
+        """The panel, which is built if it is not there yet."""
+        return self._late.content
 
     @property
     def live(self) -> bool:
@@ -197,7 +204,7 @@ class BacktestController(QObject):
         if self.tested is None:
             return
         title, kinds = self.tr("Save report"), {".html": self.tr("HTML page")}
-        path = ask_save_path(self._panel, self._preferences, title, "backtest", kinds)
+        path = ask_save_path(self._late, self._preferences, title, "backtest", kinds)
         if not path:
             return
         with Reporting(self.refused.emit):
@@ -232,6 +239,8 @@ class BacktestController(QObject):
                 self.finished.emit()
 
     def _show_state(self) -> None:
+        if not self._late.is_built:
+            return
         session = self._session
         mine = session.task == "backtesting"
         running = mine and session.state != "idle"
@@ -275,7 +284,7 @@ class BacktestController(QObject):
 
     def _plan(self) -> None:
         """Ask what the test would do, once the settings rest and somebody looks."""
-        if not self._panel.isVisible() or self._session.busy:
+        if not self._late.isVisible() or self._session.busy:
             return
         try:
             config, plan = self._model.config(), self._panel.plan()
@@ -301,6 +310,8 @@ class BacktestController(QObject):
         """Offer to go on where folds of a test of these prices and settings are kept, and say
         soon what the test would do.
         """
+        if not self._late.is_built:
+            return
         self._soon.start()
         panel = self._session.panel
         found = 0

@@ -5,17 +5,21 @@ whenever prices are loaded.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
 from app.background import Task
-from app.features.journal.panel import LEVELS, JournalPanel, JournalRead
 from app.features.past_forecasts.controller import PastForecastController
 from app.features.watchlist.controller import WatchlistController
 from app.session import Session
+from app.widgets.late import Late
 from forecasting.config import RunConfig
 from forecasting.events import RunFinished, SeriesLoaded
 from forecasting.series import Finding, Forecast, Panel
+
+if TYPE_CHECKING:
+    from app.features.journal.panel import JournalPanel, JournalRead
 
 _RECONCILE, _READ = "journal-reconcile", "journal-read"
 
@@ -27,8 +31,8 @@ class JournalController(QObject):
     Parameters
     ----------
     session : Session
-    panel : JournalPanel
-        Is filled from here.
+    late : Late
+        Builds the panel, which is filled from here.
     watchlist_controller : WatchlistController
         Loads the prices of forecasts that are still open.
     past_forecasts : PastForecastController
@@ -48,26 +52,30 @@ class JournalController(QObject):
     def __init__(
         self,
         session: Session,
-        panel: JournalPanel,
+        late: Late[JournalPanel],
         watchlist_controller: WatchlistController,
         past_forecasts: PastForecastController,
     ) -> None:
-        super().__init__(panel)
-        self._session, self._panel, self._watchlist_controller, self._stepping = (
+        super().__init__(late)
+        self._session, self._late, self._watchlist_controller, self._stepping = (
             session,
-            panel,
+            late,
             watchlist_controller,
             past_forecasts,
         )
         self._found: set[str] = set()
-        self._panel.filtered.connect(self.read)
-        self._panel.update_requested.connect(
-            lambda sources: watchlist_controller.load(sources, "as_before")
-        )
-        self._panel.entry_chosen.connect(self._show_entry)
+        late.once_built(self._serve)
         session.event_received.connect(self._show_event)
         session.frame_due.connect(self._draw)
         watchlist_controller.shown.connect(self._series_shown)
+
+    def _serve(self, panel: JournalPanel) -> None:
+        """Do what the panel asks for."""
+        panel.filtered.connect(self.read)
+        panel.update_requested.connect(
+            lambda sources: self._watchlist_controller.load(sources, "as_before")
+        )
+        panel.entry_chosen.connect(self._show_entry)
 
     def keep(self, forecasts: Sequence[Forecast], panel: Panel, config: RunConfig) -> None:
         """Enter final forecasts of the real future with the prices they were made from."""
@@ -90,7 +98,12 @@ class JournalController(QObject):
     def _symbol(self) -> str:
         """The series that the panel is limited to; "" for all."""
         series = self._session.series
-        return series.symbol if series and self._panel.only.isChecked() else ""
+        return series.symbol if series and self._limited else ""
+
+    @property
+    def _limited(self) -> bool:
+        """Whether only the series that is shown is wanted."""
+        return self._late.is_built and self._late.content.only.isChecked()
 
     def _show_event(self, event: object) -> None:
         match event:
@@ -107,7 +120,7 @@ class JournalController(QObject):
         """Show what the journal holds, unless another series is asked for by now."""
         if journal is None or journal.symbol != self._symbol:
             return
-        self._panel.show_journal(journal)
+        self._late.content.show_journal(journal)
         self._session.request_repaint()
         for text in journal.findings:
             if text not in self._found:
@@ -115,7 +128,7 @@ class JournalController(QObject):
                 self.warned.emit(text, "")
 
     def _series_shown(self) -> None:
-        if self._panel.only.isChecked():
+        if self._limited:
             self.read()
 
     def _show_entry(self, entry: object) -> None:
@@ -140,7 +153,9 @@ class JournalController(QObject):
         self._stepping.show_one(entry.forecast, entry.y)
 
     def _draw(self) -> None:
-        for chart in (self._panel.chart, self._panel.score):
+        if not self._late.is_built:
+            return
+        for chart in (self._late.content.chart, self._late.content.score):
             if chart.isVisible():
                 chart.refresh()
 
@@ -177,6 +192,7 @@ def _read(symbol: str, found: tuple[Finding, ...] = ()) -> JournalRead:
     found : tuple of Finding
         What was found in the store just before; it is returned, too.
     """
+    from app.features.journal.panel import LEVELS, JournalRead
     from forecasting.store import Journal, store_path
     from forecasting.watch import score_record
 

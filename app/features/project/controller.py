@@ -116,7 +116,7 @@ class ProjectController(FeatureController):
             runs.kept,
             runs.recalled,
             runs.candles_changed,
-            context.panels["runs"].compare_requested,
+            runs.compared_changed,
         ):
             signal.connect(self.touch)
         self._session.state_changed.connect(self._at_rest)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMainWindow
@@ -17,15 +18,13 @@ from app.charts.price import PriceChart
 from app.charts.run_losses import RunLoss
 from app.features.model.panel import ModelPanel
 from app.features.runs.columns import settings_key, when
-from app.features.runs.difference_dialog import DifferenceDialog
-from app.features.runs.loss_dialog import LossDialog
-from app.features.runs.panel import RunsPanel
 from app.features.runs.repeating import repeating
 from app.features.watchlist.controller import WatchlistController
 from app.model_titles import model_title
 from app.preferences import Preferences
 from app.session import Session
 from app.undo_history import Change
+from app.widgets.late import Late
 from forecasting.errors import CandlecastError
 from forecasting.events import BacktestFinished, RunFinished, RunResult
 from forecasting.jobs.repeating import RepeatFinished
@@ -44,6 +43,9 @@ from forecasting.store.runs import (
     restored,
     restored_backtest,
 )
+
+if TYPE_CHECKING:
+    from app.features.runs.panel import RunsPanel
 
 _KEY = "runs"
 #: Key of the task that reads the curves of runs, of which the latest alone counts.
@@ -80,7 +82,8 @@ class RunsController(QObject):
     ----------
     window : QMainWindow
     session : Session
-    panel : RunsPanel
+    late : Late
+        Builds the panel.
     chart : PriceChart
     model : ModelPanel
         All three are filled from here.
@@ -110,6 +113,8 @@ class RunsController(QObject):
         A run has been kept.
     candles_changed : Signal
         Whether the shown run is drawn as candles was changed.
+    compared_changed : Signal
+        Other runs are compared with the one that is shown.
     last : StoredRun or None
         The run that is shown, or was last.
     """
@@ -122,12 +127,13 @@ class RunsController(QObject):
     filled = Signal()
     kept = Signal()
     candles_changed = Signal()
+    compared_changed = Signal()
 
     def __init__(
         self,
         window: QMainWindow,
         session: Session,
-        panel: RunsPanel,
+        late: Late[RunsPanel],
         chart: PriceChart,
         model: ModelPanel,
         watchlist_controller: WatchlistController,
@@ -141,7 +147,8 @@ class RunsController(QObject):
             watchlist_controller,
             may_forget,
         )
-        self._panel, self._chart, self._model = panel, chart, model
+        self._late, self._chart, self._model = late, chart, model
+        self._preferences = preferences
         self._runs: dict[str, StoredRun] = {}
         self._unkept: dict[str, StoredRun] = {}
         self._curves: dict[str, Curves] = {}
@@ -152,6 +159,13 @@ class RunsController(QObject):
         self._again = False
         self._candles: bool | None = None
         self.last: StoredRun | None = None
+        session.event_received.connect(self._take)
+        session.state_changed.connect(self._mark)
+        session.list_changed.connect(self._mark)
+        late.once_built(self._serve)
+
+    def _serve(self, panel: RunsPanel) -> None:
+        """Show the columns that were chosen, and do what the panel asks for."""
         panel.compare_requested.connect(self._compare)
         panel.difference_requested.connect(self._show_difference)
         panel.show_requested.connect(self.show)
@@ -162,17 +176,14 @@ class RunsController(QObject):
         panel.label_requested.connect(self._label)
         panel.losses_requested.connect(self._show_losses)
         panel.repeat_requested.connect(self._ask_repeat)
-        panel.columns_chosen.connect(lambda keys: setattr(preferences, "run_columns", keys))
-        if preferences.run_columns:
-            panel.show_columns(preferences.run_columns)
-        session.event_received.connect(self._take)
-        session.state_changed.connect(self._mark)
-        session.list_changed.connect(self._mark)
+        panel.columns_chosen.connect(lambda keys: setattr(self._preferences, "run_columns", keys))
+        if self._preferences.run_columns:
+            panel.show_columns(self._preferences.run_columns)
 
     @property
     def compared(self) -> tuple[str, ...]:
         """Keys of the runs that are selected: they are compared with the one that is shown."""
-        return self._panel.chosen
+        return self._late.content.chosen if self._late.is_built else ()
 
     def start(self) -> None:
         """Read the runs of the store."""
@@ -193,7 +204,7 @@ class RunsController(QObject):
 
     def compare(self, keys: Sequence[str]) -> None:
         """Select these runs and no others, and draw them on the chart."""
-        self._panel.select(keys)
+        self._late.content.select(keys)
 
     def show(self, key: str) -> None:
         """Show a run as if it had just ended, on the prices that it was made of; they are loaded
@@ -296,7 +307,7 @@ class RunsController(QObject):
 
     def _show_repeated(self, event: RepeatFinished) -> None:
         """Show mean and spread over the seeds, with the runs grouped."""
-        self._panel.group_by("seeds")
+        self._late.content.group_by("seeds")
         self._do(lambda store: RunsRead(store.runs()))
         self.notified.emit(event.sentence, self.tr("Each seed is a run in the Runs panel."))
 
@@ -315,6 +326,8 @@ class RunsController(QObject):
             )
             for run in runs
         ]
+        from app.features.runs.loss_dialog import LossDialog
+
         LossDialog(losses, self._chart.theme, self._window).show()
 
     def _label(self, key: str, name: str, tags: tuple[str, ...]) -> None:
@@ -370,12 +383,12 @@ class RunsController(QObject):
         if not (isinstance(event, RunKept) and event.problems):
             self._runs = {run.key: run for run in event.runs}
         if event.deleted is not None:
-            self._panel.show_deleted(len(event.deleted))
+            self._late.content.show_deleted(len(event.deleted))
             if event.deleted and not self._again:
                 self._record_deletion(event.deleted)
             self._again = False
         shown = {**self._unkept, **self._runs}
-        self._panel.show_runs(
+        self._late.content.show_runs(
             tuple(sorted(shown.values(), key=lambda run: run.record.made_at, reverse=True))
         )
         notes = event.notes if isinstance(event, RunKept) else ()
@@ -390,10 +403,12 @@ class RunsController(QObject):
 
     def _mark(self) -> None:
         """Let the table mark the run that is shown."""
+        if not self._late.is_built:
+            return
         shown = (
             self.last if self._session.result is not None and not self._session.running else None
         )
-        self._panel.mark_shown(shown.key if shown is not None else "")
+        self._late.content.mark_shown(shown.key if shown is not None else "")
 
     def _fill(self, shown: RunResult, have: StoredOutcomes) -> None:
         """Show the outcomes of a run that was recalled quietly, if it is still shown."""
@@ -422,6 +437,7 @@ class RunsController(QObject):
     def _compare(self, indices: Mapping[str, int]) -> None:
         """Draw the runs that are checked."""
         self._places = dict(indices)
+        self.compared_changed.emit()
         self._with_curves(tuple(indices), self._draw)
 
     def _draw(self) -> None:
@@ -435,6 +451,7 @@ class RunsController(QObject):
         self._session.request_repaint()
 
     def _show_difference(self, first: str, second: str) -> None:
+        from app.features.runs.difference_dialog import DifferenceDialog
         from forecasting.store.differences import differences
 
         runs = sorted(
