@@ -4,6 +4,7 @@ clock of the exchange.
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 import warnings
@@ -25,8 +26,8 @@ from forecasting.calendars import (
     known_until,
     missing_sessions,
 )
-from forecasting.calendars.table_cache import packed
 from forecasting.errors import DataError
+from forecasting.files.archive import write_archive
 from forecasting.series import PriceSeries
 
 DAY = np.timedelta64(1, "D")
@@ -640,7 +641,9 @@ def test_sessions_of_before_need_neither_exchange_calendars_nor_pandas(empty_cac
 def test_damaged_sessions_are_computed_anew(empty_cache: Path) -> None:
     found = known_until("XNYS")
     (file,) = empty_cache.iterdir()
-    for damaged in (b"", file.read_bytes()[:-40], packed({"other": np.zeros(1)})):
+    other = io.BytesIO()
+    write_archive(other, {}, {"other": np.zeros(1)})
+    for damaged in (b"", file.read_bytes()[:-40], other.getvalue()):
         file.write_bytes(damaged)
         exchange._end_known.cache_clear()
         assert known_until("XNYS") == found

@@ -17,7 +17,7 @@ from forecasting import jobs
 from forecasting.calendars import future_sessions, missing_sessions, recognition
 from forecasting.calendars.exchange import exchange_for
 from forecasting.calendars.recognition import recognise
-from forecasting.calendars.table_cache import cache_file, packed
+from forecasting.calendars.table_cache import cache_file
 from forecasting.calendars.week import TradingWeek, easter, orthodox_easter
 from forecasting.errors import DataError
 from forecasting.events import SeriesLoaded
@@ -153,7 +153,7 @@ def test_a_damaged_table_of_exchanges_is_made_anew(
     assert path is not None
     before = recognition.candidates()
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(packed(recognition._tables(before))[:500])
+    path.write_bytes(b"PK\3\4" + bytes(500))
     recognition.candidates.cache_clear()
     made = recognition.candidates()
     recognition.candidates.cache_clear()

@@ -5,7 +5,6 @@ half a CPU second and 80 MB, is needed.
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import re
 import zipfile
@@ -15,16 +14,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import CandlecastError
-from forecasting.files.atomic import atomic_write
+from forecasting.files.archive import read_archive, write_archive
+from forecasting.files.atomic import atomic_open
 
 Tables = Mapping[str, npt.NDArray[Any]]
 
 #: Form of the tables; raise it where their computation changes.
 _FORM = 2
+#: Bytes that the tables of a file may have.
+_MOST_BYTES = 1 << 26
 
 
 def cached(
@@ -57,15 +58,16 @@ def cached(
         if path and keep():
             with contextlib.suppress(OSError, CandlecastError):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                atomic_write(path, packed(found))
+                with atomic_open(path) as part, part.open("wb") as file:
+                    write_archive(file, {}, found, compress=True)
     return found
 
 
 def _read(path: Path, check: Callable[[Tables], object]) -> Tables | None:
     """Return the tables of a file; None where it is not there or does not pass the check."""
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
-            found = {name: archive[name] for name in archive.files}
+        with path.open("rb") as file:
+            _, found = read_archive(file, _MOST_BYTES)
         check(found)
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
         return None
@@ -99,10 +101,3 @@ def _versions() -> str | None:
         return f"{version('exchange_calendars')}-{version('pandas')}"
     except PackageNotFoundError:
         return None
-
-
-def packed(tables: Tables) -> bytes:
-    """Return tables as a compressed archive."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **tables)
-    return buffer.getvalue()
