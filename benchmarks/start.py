@@ -30,6 +30,8 @@ def mark(name, last=False):
 
 _OURS = """
 import app.__main__ as start
+import PySide6.QtCore
+start._import_plainly()  # as the program does, before it imports anything else
 from app.window import MainWindow
 
 class Watched(MainWindow):
