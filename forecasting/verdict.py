@@ -526,46 +526,41 @@ def _aside(reference: str, test: Comparison, loss: str) -> str:
     return tell(f"walk-{_how(test)}", reference=_label(reference), **texts)
 
 
+#: Ends of the names of the sentences on what the network, and what its inputs, add.
+_ADDS = {
+    "same": ("adds-none", "inputs-none"),
+    "few": ("adds-few", "inputs-few"),
+    "small": ("adds-little", "inputs-little"),
+    "chance": ("adds-chance", "inputs-chance"),
+    "beats": ("adds", "inputs-add"),
+    "loses": ("harms", "inputs-harm"),
+    "still": ("adds-still", "inputs-still"),
+}
+
+
 def _added(test: Comparison, start: str) -> Iterator[str]:
     """Yield the sentence on what the network adds to the forecast that it starts from."""
-    if not math.isfinite(test.skill):
-        return
-    how = _how(test)
-    if how in ("small", "chance"):
-        how = "small" if abs(test.skill) < MATTERS else "chance"
-    names = {
-        "same": "adds-none",
-        "few": "adds-few",
-        "small": "adds-little",
-        "chance": "adds-chance",
-        "beats": "adds",
-        "loses": "harms",
-        "still": "adds-still",
-    }
-    chance = f", {_p(test.p_value)}" if math.isfinite(test.p_value) else ""
-    yield tell(
-        names[how], start=start, size=percent(test.skill), side=_side(test.skill), chance=chance
-    )
+    if math.isfinite(test.skill):
+        yield tell(_ADDS[_sized(test)][0], start=start, **_gain(test))
 
 
 def _gained(test: Comparison) -> Iterator[str]:
     """Yield the sentence on what the exogenous inputs add."""
-    if not math.isfinite(test.skill):
-        return
+    if math.isfinite(test.skill):
+        yield tell(_ADDS[_sized(test)][1], **_gain(test))
+
+
+def _sized(test: Comparison) -> str:
+    """Return how a comparison ended; a difference that matters to nobody is small."""
     how = _how(test)
     if how in ("small", "chance"):
-        how = "small" if abs(test.skill) < MATTERS else "chance"
-    names = {
-        "same": "inputs-none",
-        "few": "inputs-few",
-        "small": "inputs-little",
-        "chance": "inputs-chance",
-        "beats": "inputs-add",
-        "loses": "inputs-harm",
-        "still": "inputs-still",
-    }
+        return "small" if abs(test.skill) < MATTERS else "chance"
+    return how
+
+
+def _gain(test: Comparison) -> dict[str, str]:
     chance = f", {_p(test.p_value)}" if math.isfinite(test.p_value) else ""
-    yield tell(names[how], size=percent(test.skill), side=_side(test.skill), chance=chance)
+    return {"size": percent(test.skill), "side": _side(test.skill), "chance": chance}
 
 
 def _doubts(

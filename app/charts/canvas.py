@@ -319,6 +319,15 @@ class PaintedPlot(QWidget):
 
     def paint_plot(self, painter: QPainter, rect: QRectF, theme: Theme, font_px: int = 0) -> None:
         """Paint into a rectangle in a theme, without a background."""
+        painter.save()
+        font = painter.font()
+        if font_px:
+            font.setPixelSize(font_px)
+        painter.setFont(font)
+        self._paint(painter, rect, theme)
+        painter.restore()
+
+    def _paint(self, painter: QPainter, rect: QRectF, theme: Theme) -> None:
         raise NotImplementedError
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.charts.cell_parts import CellPart
+from app.charts.shapes import paint_arrow
 from app.theme import LIGHT, Theme, mixed
 
 #: Share of its field that a box takes, and length of an arrow's head in pixels.
@@ -141,15 +141,7 @@ class CellPicture(QWidget):
             return
         a, b = start.center(), end.center()
         a, b = _edge(start, b), _edge(end, a)
-        painter.setPen(QPen(QColor(self.theme.muted), 1.2))
-        painter.drawLine(a, b)
-        angle = math.atan2(b.y() - a.y(), b.x() - a.x())
-        wings = [
-            QPointF(b.x() - _HEAD * math.cos(angle + turn), b.y() - _HEAD * math.sin(angle + turn))
-            for turn in (0.5, -0.5)
-        ]
-        painter.setBrush(QColor(self.theme.muted))
-        painter.drawPolygon(QPolygonF([b, *wings]))
+        paint_arrow(painter, a, b, self.theme.muted, _HEAD)
 
 
 def _edge(box: QRectF, towards: QPointF) -> QPointF:

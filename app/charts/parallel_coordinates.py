@@ -134,19 +134,12 @@ class ParallelCoordinates(PaintedPlot):
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
         painter.end()
 
-    def paint_plot(self, painter: QPainter, rect: QRectF, theme: Theme, font_px: int = 0) -> None:
-        """Paint into a rectangle in a theme, without a ground of its own."""
-        painter.save()
+    def _paint(self, painter: QPainter, rect: QRectF, theme: Theme) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-        font = painter.font()
-        if font_px:
-            font.setPixelSize(font_px)
-        painter.setFont(font)
         if not self._axes:
             painter.setPen(QColor(theme.muted))
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
             painter.drawText(rect, flags, "\n".join(map(words, NOTHING)))
-            painter.restore()
             return
         for trial, strength in zip(self._trials, self._strengths(), strict=True):
             color = QColor(mixed(theme.line, theme.forecast, strength))
@@ -158,7 +151,6 @@ class ParallelCoordinates(PaintedPlot):
             painter.drawPolyline(self._line(picked, rect))
         for index in range(len(self._axes)):
             self._paint_axis(painter, theme, index, rect)
-        painter.restore()
 
     def _strengths(self) -> Floats:
         """Return how strong each line is, from 0 for the worst tenth of the trials to 1."""

@@ -144,18 +144,11 @@ class CorrelationMap(PaintedPlot):
         self.setAccessibleDescription(self.summary())
         self.update()
 
-    def paint_plot(self, painter: QPainter, rect: QRectF, theme: Theme, font_px: int = 0) -> None:
-        """Paint into a rectangle in a theme, without a ground of its own."""
-        painter.save()
-        font = painter.font()
-        if font_px:
-            font.setPixelSize(font_px)
-        painter.setFont(font)
+    def _paint(self, painter: QPainter, rect: QRectF, theme: Theme) -> None:
         painter.setPen(QColor(theme.text))
         count = len(self._symbols)
         if not count:
             painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, words(_NOTHING[0]))
-            painter.restore()
             return
         metrics = painter.fontMetrics()
         longest = max(metrics.horizontalAdvance(symbol) for symbol in self._symbols)
@@ -166,7 +159,6 @@ class CorrelationMap(PaintedPlot):
         top = rect.top() + metrics.height() + 4
         for row in range(count):
             self._paint_row(painter, theme, row, QPointF(rect.left() + left, top), cell)
-        painter.restore()
 
     def _paint_row(
         self, painter: QPainter, theme: Theme, row: int, corner: QPointF, cell: float

@@ -118,18 +118,11 @@ class ImportanceBars(PaintedPlot):
         self.setAccessibleDescription(self.summary())
         self.update()
 
-    def paint_plot(self, painter: QPainter, rect: QRectF, theme: Theme, font_px: int = 0) -> None:
-        """Paint into a rectangle in a theme, without a ground of its own."""
-        painter.save()
-        font = painter.font()
-        if font_px:
-            font.setPixelSize(font_px)
-        painter.setFont(font)
+    def _paint(self, painter: QPainter, rect: QRectF, theme: Theme) -> None:
         painter.setPen(QColor(theme.muted))
         if not self._shares:
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
             painter.drawText(rect.adjusted(12, 0, -12, 0), flags, self._note)
-            painter.restore()
             return
         metrics = painter.fontMetrics()
         left = max(metrics.horizontalAdvance(name) for name in self._shares) + 2 * _GAP
@@ -145,7 +138,6 @@ class ImportanceBars(PaintedPlot):
             painter.fillRect(bar, QColor(theme.accent))
             text = QPointF(bar.right() + _GAP, top + (high + metrics.ascent()) / 2 - 2)
             painter.drawText(text, f"{number(100 * share, 0)} %")
-        painter.restore()
 
     def table(self) -> Columns:
         """Return settings and shares."""

@@ -197,12 +197,17 @@ class ShapePicture(QWidget):
             b = QPointF(end.left() if right else end.right(), end.center().y() + lift)
         else:
             a, b = QPointF(start.right(), start.bottom() - 3), QPointF(end.left(), end.top() + 3)
-        painter.setPen(QPen(QColor(color), 1.2))
-        painter.drawLine(a, b)
-        angle = math.atan2(b.y() - a.y(), b.x() - a.x())
-        wings = [
-            QPointF(b.x() - _HEAD * math.cos(angle + turn), b.y() - _HEAD * math.sin(angle + turn))
-            for turn in (0.5, -0.5)
-        ]
-        painter.setBrush(QColor(color))
-        painter.drawPolygon(QPolygonF([b, *wings]))
+        paint_arrow(painter, a, b, color, _HEAD)
+
+
+def paint_arrow(painter: QPainter, start: QPointF, end: QPointF, color: str, head: float) -> None:
+    """Paint a line that ends in a head of so many pixels."""
+    painter.setPen(QPen(QColor(color), 1.2))
+    painter.drawLine(start, end)
+    angle = math.atan2(end.y() - start.y(), end.x() - start.x())
+    wings = [
+        QPointF(end.x() - head * math.cos(angle + turn), end.y() - head * math.sin(angle + turn))
+        for turn in (0.5, -0.5)
+    ]
+    painter.setBrush(QColor(color))
+    painter.drawPolygon(QPolygonF([end, *wings]))

@@ -121,24 +121,15 @@ def _document(item: Candles, series: PriceSeries, made: CandlesMade) -> Document
 
 
 def _show_candles(item: Candles, series: PriceSeries) -> None:
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
 
-    from app.cli.console import console
+    from app.cli.console import console, titled_table
     from app.cli.documents import stamps
     from app.cli.tables import price_format
     from forecasting.paths.candles import PARTS
 
     stamp, price = stamps(series), price_format(item.y0)
     title = f"{item.symbol}: {item.model} from {stamp(item.cutoff)[:10]}, close {price(item.y0)}"
-    table = Table(
-        title=escape(title),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    table = titled_table(title)
     table.add_column("Session")
     for part in PARTS:
         table.add_column(f"{part.capitalize()}, 80 % band", justify="right")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich import box
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
+from rich.markup import escape
 from rich.segment import Segment
+from rich.table import Table
 
 from app.cli.terminal import plain, written
 
@@ -13,6 +16,17 @@ from app.cli.terminal import plain, written
 def console() -> Console:
     """Return what prints tables on stdout; ``print`` raises OutputError as :func:`show`."""
     return _Console()
+
+
+def titled_table(title: str) -> Table:
+    """Return a table without columns yet, its title at the left."""
+    return Table(
+        title=escape(title),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
 
 
 class _Console(Console):

@@ -54,10 +54,7 @@ def ablation_document(found: Ablated) -> list[Document]:
 
 def show_ablation(found: Ablated) -> None:
     """Print what each group of inputs adds on the test part."""
-    from rich import box
-    from rich.table import Table
-
-    from app.cli.console import console
+    from app.cli.console import console, titled_table
 
     out = console()
     if not found.gains:
@@ -69,13 +66,7 @@ def show_ablation(found: Ablated) -> None:
             soft_wrap=True,
         )
         return
-    table = Table(
-        title="What the inputs add on the test part",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    table = titled_table("What the inputs add on the test part")
     for heading in ("Inputs", "CRPS saved", "p"):
         table.add_column(heading, justify="left" if heading == "Inputs" else "right")
     for item in found.gains:
@@ -149,12 +140,9 @@ def _told(explanation: Explanation) -> str:
 
 
 def _table(title: str, first: str) -> Table:
-    from rich import box
-    from rich.table import Table
+    from app.cli.console import titled_table
 
-    table = Table(
-        title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
-    )
+    table = titled_table(title)
     table.add_column(first)
     table.add_column("Median", justify="right")
     table.add_column("Width", justify="right")

@@ -121,11 +121,9 @@ def show(journal: Journal) -> None:
     """Print the journal, latest forecast first, and the realised coverage; ``past`` is what was
     known already and never counts.
     """
-    from rich import box
     from rich.markup import escape
-    from rich.table import Table
 
-    from app.cli.console import console
+    from app.cli.console import console, titled_table
 
     out, entries = console(), journal.entries()
     if not entries:
@@ -134,13 +132,7 @@ def show(journal: Journal) -> None:
             "what happens."
         )
         return
-    table = Table(
-        title="Forecast journal",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    table = titled_table("Forecast journal")
     for heading, most in (("Made", 10), ("Symbol", 11), ("Model", 11), ("From", 16)):
         table.add_column(heading, no_wrap=True, max_width=most)
     for heading in ("Bars", *(f"in {level} %" for level in LEVELS)):

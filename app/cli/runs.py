@@ -502,19 +502,11 @@ def _told(run: StoredRun) -> str:
 
 
 def _print_table(runs: Sequence[StoredRun]) -> None:
-    from rich import box
     from rich.markup import escape
-    from rich.table import Table
 
-    from app.cli.console import console
+    from app.cli.console import console, titled_table
 
-    table = Table(
-        title="Runs",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    table = titled_table("Runs")
     for heading, least in (
         ("Key", 10),
         ("Day", 10),

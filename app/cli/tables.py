@@ -11,7 +11,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from app.cli.console import console
+from app.cli.console import console, titled_table
 from app.cli.documents import LEVELS, stamps
 from app.model_titles import model_title
 
@@ -284,13 +284,7 @@ def _with_exponent(value: float, digits: int) -> str:
 
 
 def _table(title: str, first: str, numbers: Sequence[str]) -> Table:
-    table = Table(
-        title=escape(title),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    table = titled_table(title)
     table.add_column(first, no_wrap=True)
     for heading in numbers:
         table.add_column(heading, justify="right")

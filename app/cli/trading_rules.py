@@ -65,20 +65,16 @@ def write_rules(path: Path, judged: RulesJudged) -> None:
 
 def show_rules(judged: RulesJudged) -> None:
     """Print the figures of each rule beside buy and hold, and what they say."""
-    from rich import box
     from rich.markup import escape
-    from rich.table import Table
 
-    from app.cli.console import console
+    from app.cli.console import console, titled_table
     from forecasting.trading_rules.results import CAPITAL, NOT_ADVICE
 
     out = console()
     days = (str(day)[:10] for day in (judged.ds[0], judged.ds[-1]))
     cost = f"{judged.options.costs:g} + {judged.options.slippage:g} bp a trade"
     title = f"What it would have earned, {' to '.join(days)}, {cost}"
-    table = Table(
-        title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
-    )
+    table = titled_table(title)
     table.add_column("Rule", no_wrap=True)
     for name in HEADINGS:
         table.add_column(name, justify="right")

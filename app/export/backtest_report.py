@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from app.number_format import plain_number
 from forecasting import __version__
 from forecasting.events import BacktestFinished, RunResult, SplitMade
 from forecasting.files.atomic import atomic_write
+from forecasting.generators import run_to_end
 from forecasting.series import Panel
 from forecasting.summary import summarise
 from forecasting.trading_rules import Earnings, RulesJudged
@@ -71,7 +72,7 @@ def _sections(
     yield section("heading", _title(finished), under)
     freq = next((series.freq for series in panel if series.symbol == symbol), "")
     first = summarise(finished.verdict, finished.scores, freq=freq)
-    drawing = _drawn(plot_svg("happened", result, symbol, palette))
+    drawing = run_to_end(plot_svg("happened", result, symbol, palette))
     yield verdict_section(
         finished.verdict, first, f"{symbol}. {PLOTS['happened'].caption}", drawing
     )
@@ -83,7 +84,8 @@ def _sections(
     yield section("score_section", few, "", scores_of(finished.scores, few=few))
     size = 0
     for kind in _KINDS:
-        drawing = _drawn(plot_svg(kind, result, symbol, palette)) if size < _MOST_BYTES else ""
+        plot = plot_svg(kind, result, symbol, palette)
+        drawing = run_to_end(plot) if size < _MOST_BYTES else ""
         size += len(drawing)
         if drawing:
             yield plot_section(PLOTS[kind].title, PLOTS[kind].caption, drawing)
@@ -122,12 +124,3 @@ def _cells(found: Earnings) -> Sequence[str]:
 
 def _text(value: float, decimals: int) -> str:
     return plain_number(value, decimals) if math.isfinite(value) else "–"
-
-
-def _drawn(pieces: Generator[None, None, str]) -> str:
-    """Return a plot as SVG, without a pause."""
-    while True:
-        try:
-            next(pieces)
-        except StopIteration as end:
-            return str(end.value)

@@ -22,6 +22,7 @@ from forecasting.config import RunConfig
 from forecasting.errors import ExportError
 from forecasting.events import RunInfo, RunResult, SplitMade
 from forecasting.files.atomic import atomic_write
+from forecasting.generators import run_to_end
 from forecasting.imported_forecasts.results import ForecastsJudged, ModelJudgement
 from forecasting.metrics import METRICS, by_step
 from forecasting.series import Outcomes
@@ -161,12 +162,7 @@ def _drawn(kind: str, judged: ForecastsJudged, model: str, palette: Palette) -> 
     if judged.models[model].points and kind in ("calibration", "step_coverage"):
         return ""
     symbol = str(judged.models[model].own.symbol[0])
-    pieces = plot_svg(kind, as_result(judged, model), symbol, palette)
-    while True:
-        try:
-            next(pieces)
-        except StopIteration as end:
-            return str(end.value)
+    return run_to_end(plot_svg(kind, as_result(judged, model), symbol, palette))
 
 
 def write_pictures(

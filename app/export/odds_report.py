@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from app.model_titles import model_title
 from app.number_format import number, price_decimals
 from forecasting import __version__
 from forecasting.files.atomic import atomic_write
+from forecasting.generators import run_to_end
 from forecasting.paths.events import chance_in_words, level_table
 from forecasting.paths.portfolio import RISK_LEVELS, VALUE_QUANTILES
 
@@ -146,15 +147,7 @@ def _price(value: float) -> str:
 
 
 def _plot(title: str, plot: Plot, palette: Palette, tall: float = 0.36) -> str:
-    return plot_section(title, "", _drained(drawn_svg(plot, title, palette, tall=tall)))
-
-
-def _drained(pieces: Generator[None, None, str]) -> str:
-    while True:
-        try:
-            next(pieces)
-        except StopIteration as end:
-            return str(end.value)
+    return plot_section(title, "", run_to_end(drawn_svg(plot, title, palette, tall=tall)))
 
 
 def _end() -> str:

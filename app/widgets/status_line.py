@@ -8,8 +8,7 @@ import time
 from PySide6.QtCore import QLocale, QObject
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar
 
-from app.number_format import duration
-from app.widgets.steady_label import SteadyLabel
+from app.widgets.steady_label import TimeLeftLabel
 from forecasting.events import EngineReady, Progress
 from forecasting.series import PriceSeries
 
@@ -35,7 +34,7 @@ class StatusLine(QObject):
             QLabel(),
             QLabel(),
         )
-        self._left = SteadyLabel(self.tr("59:59 min left"))
+        self._left = TimeLeftLabel()
         self._asked_at = -math.inf
         self._progress = QProgressBar()
         self._progress.setTextVisible(False)
@@ -62,11 +61,7 @@ class StatusLine(QObject):
         self._progress.setRange(0, progress.total)
         self._progress.setValue(progress.done)
         self._progress.show()
-        self._left.setText(
-            self.tr("{time} left").format(time=duration(progress.eta_s))
-            if progress.eta_s is not None
-            else ""
-        )
+        self._left.show_left(progress.eta_s)
 
     def show_readout(self, text: str) -> None:
         """Show what lies under the cursor, in the place of what goes on; "" brings that back."""

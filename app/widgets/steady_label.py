@@ -5,6 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QLabel
 
+from app.number_format import duration
+
 
 class SteadyLabel(QLabel):
     """Show a text that changes often, in the room of its widest form: nothing beside it moves, and
@@ -34,3 +36,15 @@ class SteadyLabel(QLabel):
             widest = self.fontMetrics().horizontalAdvance(self._widest)
             size.setWidth(max(size.width(), widest + max(margins, 0)))
         return size
+
+
+class TimeLeftLabel(SteadyLabel):
+    """Show how long what runs is still going to take."""
+
+    def __init__(self) -> None:
+        super().__init__(self.tr("59:59 min left"))
+
+    def show_left(self, seconds: float | None) -> None:
+        """Show a time; None, while it is not known, shows nothing."""
+        text = "" if seconds is None else self.tr("{time} left").format(time=duration(seconds))
+        self.setText(text)

@@ -5,7 +5,6 @@ half a CPU second and 80 MB, is needed.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import zipfile
 import zlib
@@ -18,7 +17,7 @@ import numpy.typing as npt
 
 from forecasting.errors import CandlecastError
 from forecasting.files.archive import read_archive, write_archive
-from forecasting.files.atomic import atomic_open
+from forecasting.files.atomic import atomic_open, cache_folder
 
 Tables = Mapping[str, npt.NDArray[Any]]
 
@@ -79,15 +78,7 @@ def cache_file(name: str) -> Path | None:
     versions = _versions()
     if versions is None or re.fullmatch(r"[\w-]{1,80}", name, re.ASCII) is None:
         return None
-    import platformdirs
-
-    home = os.environ.get("CANDLECAST_HOME")
-    root = (
-        Path(home) / "cache"
-        if home
-        else platformdirs.user_cache_path("candlecast", appauthor=False)
-    )
-    return root / f"{name}-{_FORM}-{versions}.npz"
+    return cache_folder() / f"{name}-{_FORM}-{versions}.npz"
 
 
 @lru_cache(maxsize=1)

@@ -139,6 +139,18 @@ def data_folder() -> Path:
     return Path(home) if home else platformdirs.user_data_path("candlecast", appauthor=False)
 
 
+def cache_folder() -> Path:
+    """Return the program's folder for what can be made again: ``$CANDLECAST_HOME/cache``, or the
+    platform's folder for caches.
+    """
+    import platformdirs
+
+    home = os.environ.get("CANDLECAST_HOME")
+    if home:
+        return Path(home) / "cache"
+    return platformdirs.user_cache_path("candlecast", appauthor=False)
+
+
 def remove_stale(folder: Path, name: str = "") -> None:
     """Remove the temporary files of killed programs from a folder; files of running programs stay.
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import re
 import threading
 import time
@@ -26,6 +25,7 @@ from forecasting.calendars import infer_calendar
 from forecasting.config import Settings
 from forecasting.corporate_events import CorporateEvent, EventKind, event_column
 from forecasting.errors import RETRY, ConfigError, DataError, SourceError
+from forecasting.files.atomic import cache_folder
 from forecasting.series import Dates, ExogColumn, Finding, Floats, PriceSeries, Provenance
 from forecasting.sources.adjust import adjusted_prices
 from forecasting.sources.earnings import earnings_dates
@@ -331,15 +331,7 @@ def _cache_folder() -> Path:
     """Return yfinance's own folder, closed to others: yfinance unpickles the cookies that it
     keeps there.
     """
-    import platformdirs
-
-    home = os.environ.get("CANDLECAST_HOME")
-    root = (
-        Path(home) / "cache"
-        if home
-        else platformdirs.user_cache_path("candlecast", appauthor=False)
-    )
-    folder = root / "yfinance"
+    folder = cache_folder() / "yfinance"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)

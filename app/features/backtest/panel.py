@@ -28,7 +28,7 @@ from app.widgets.empty_state import EmptyState
 from app.widgets.form_builder import SettingsForm
 from app.widgets.form_scroll import FormScroll
 from app.widgets.labels import text_label
-from app.widgets.steady_label import SteadyLabel
+from app.widgets.steady_label import TimeLeftLabel
 from app.widgets.table_view import TableView
 from forecasting.config import BacktestConfig, Settings
 from forecasting.events import BacktestFinished, Event, FoldEnd, Progress
@@ -118,7 +118,7 @@ class BacktestPanel(QWidget):
         )
         self._empty = EmptyState("backtest", self.tr("Not tested through history yet"), text)
         self._headline, self._bar = QLabel(), QProgressBar()
-        self._time = SteadyLabel(self.tr("59:59 min left"))
+        self._time = TimeLeftLabel()
         self._planned = text_label(role="muted")
         self._planned.setVisible(False)
         self._no_fold = EmptyState("backtest", self.tr("No fold is finished yet"), "")
@@ -207,11 +207,7 @@ class BacktestPanel(QWidget):
         self._headline.setText(progress.message)
         self._bar.setRange(0, progress.total)
         self._bar.setValue(progress.done)
-        self._time.setText(
-            self.tr("{time} left").format(time=duration(progress.eta_s))
-            if progress.eta_s is not None
-            else ""
-        )
+        self._time.show_left(progress.eta_s)
 
     def show_folds(self, folds: Sequence[FoldScored]) -> None:
         """List the folds that are done, in order of time."""

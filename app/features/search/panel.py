@@ -25,13 +25,12 @@ from app.charts.parallel_coordinates import ParallelCoordinates
 from app.charts.search import BestSoFarChart, ImportanceBars, TrialPoint
 from app.features.search.choice import SearchBudget, SearchScope
 from app.features.search.table import TrialsTable
-from app.number_format import duration
 from app.theme import Theme, icon
 from app.widgets.empty_state import EmptyState
 from app.widgets.form_builder import SettingsForm
 from app.widgets.form_scroll import FormScroll
 from app.widgets.labels import text_label
-from app.widgets.steady_label import SteadyLabel
+from app.widgets.steady_label import TimeLeftLabel
 from forecasting.events import Progress
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ class SearchPanel(QWidget):
         self._bar.setTextVisible(False)
         self._bar.setAccessibleName(self.tr("Progress of the search"))
         self._bar.setMaximumHeight(8)
-        self._time = SteadyLabel(self.tr("59:59 min left"))
+        self._time = TimeLeftLabel()
         self._time.setProperty("role", "muted")
         self._verdict = text_label(selectable=True)
         self.table = TrialsTable(self.tr("Trials"))
@@ -160,8 +159,7 @@ class SearchPanel(QWidget):
         self._headline.setText(progress.message)
         self._bar.setRange(0, progress.total)
         self._bar.setValue(progress.done)
-        left = progress.eta_s
-        self._time.setText("" if left is None else f"{duration(left)} {self.tr('left')}")
+        self._time.show_left(progress.eta_s)
 
     def show_headline(self, text: str) -> None:
         """Say what is shown, or what goes on."""

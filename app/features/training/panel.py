@@ -21,12 +21,11 @@ from app.charts.loss import LossChart
 from app.charts.memory import Trace
 from app.features.training.replay import Scrubber
 from app.features.training.views import DiagnosticsPage, GradientView, LossView, MemoryView
-from app.number_format import duration
 from app.theme import Theme, icon
 from app.widgets.empty_state import EmptyState
 from app.widgets.labels import text_label
 from app.widgets.late import Late
-from app.widgets.steady_label import SteadyLabel
+from app.widgets.steady_label import TimeLeftLabel
 from forecasting.events import Diagnosis, EpochEnd, Progress, SplitMade, StepNorms
 
 
@@ -127,11 +126,7 @@ class TrainingPanel(QStackedWidget):
         """Move the bar and tell the time left."""
         self._bar.setRange(0, progress.total)
         self._bar.setValue(progress.done)
-        self._time.setText(
-            self.tr("{time} left").format(time=duration(progress.eta_s))
-            if progress.eta_s is not None
-            else ""
-        )
+        self._time.show_left(progress.eta_s)
 
     def show_split(self, split: SplitMade | None) -> None:
         """Tell how much there is to learn from, and how much can be learnt."""
@@ -207,7 +202,7 @@ class TrainingPanel(QStackedWidget):
 
     def _top(self) -> QHBoxLayout:
         self._headline = text_label(role="heading", wrap=False)
-        self._time = SteadyLabel(self.tr("59:59 min left"))
+        self._time = TimeLeftLabel()
         self._time.setProperty("role", "muted")
         self._pause, self._longer = QToolButton(), QToolButton()
         self._pause.setCheckable(True)
