@@ -276,6 +276,11 @@ class Aci(Calibration):
             _Noise(steps.size, np.array([1 / 12])),
             _Noise(steps.size, alpha * (1 - alpha)),
         )
+        # Outcomes h bars ahead overlap with h - 1 others: their errors add up like h of one.
+        wander = (self.fast**2 / steps / max(1 - (1 - self.fade) ** 2, _TINY))[:, None]
+        # How much more is covered by a band that is wider by a small share.
+        pull = 2 * _normal_density(knots) * knots
+        root = np.sqrt(steps)
         found = _Layers.zeros(asked.size, steps.size, count)
         for news in _in_time(scored, np.isfinite(scored.z)):
             check_cancelled()
@@ -293,22 +298,17 @@ class Aci(Calibration):
                 )
                 fast_noise.learn(out, h)
                 slow_noise.learn(miss, h)
-                rate = self._rate(seen)[s, h] / np.sqrt(steps[h])
+                rate = self._rate(seen[s, h]) / root[h]
                 np.multiply.at(layers.fast, (s, h), 1 - self.fade)
                 np.add.at(layers.fast, (s, h), self.fast / steps[h] * out[:, 0])
                 np.add.at(layers.slow, (s, h), rate[:, None] * miss)
                 np.add.at(seen, (s, h), 1)
                 layers.limit()
-            # Outcomes h bars ahead overlap with h - 1 others: their errors add up like h of one.
-            wander = (self.fast**2 / steps / max(1 - (1 - self.fade) ** 2, _TINY))[:, None]
-            pull = (
-                2 * _normal_density(knots) * knots
-            )  # how much more is covered by a band that is wider by a small share
             now = _Layers(
                 fast_noise.beyond(layers.fast[here][:, :, None], wander)[:, :, 0],
                 slow_noise.beyond(
                     layers.slow[here],
-                    (self._rate(seen)[here] * np.sqrt(steps))[:, :, None] / (2 * pull),
+                    (self._rate(seen[here]) * root)[:, :, None] / (2 * pull),
                 ),
             )
             held.put(slice(news.first - oldest, None), now)
@@ -327,8 +327,16 @@ class Aci(Calibration):
         the same date.
         """
         count = np.bincount(h, minlength=steps)
-        mean = np.stack([np.bincount(h, e, steps) for e in errors.T], axis=1)[h] / count[h][:, None]
+        mean = _sums(errors, h, steps)[h] / count[h][:, None]
         return (1 - self.common) * errors + self.common * mean
+
+
+def _sums(errors: Floats, h: Ints, steps: int) -> Floats:
+    """Return the sums [H, K] of errors [n, K] of the same step h [n]."""
+    bands = errors.shape[1]
+    index = (h[:, None] * bands + np.arange(bands)).ravel()
+    summed = np.bincount(index, errors.ravel(), steps * bands)
+    return np.asarray(summed, np.float64).reshape(steps, bands)
 
 
 class _Layers(NamedTuple):
@@ -374,9 +382,7 @@ class _Noise:
         """Update with errors [n, K] of steps h [n] that became known together."""
         steps = len(self.dates)
         count = np.bincount(h, minlength=steps)[:, None]
-        self.squares += np.stack(
-            [np.bincount(h, e**2, steps) for e in errors.T], axis=1
-        ) / np.maximum(count, 1)
+        self.squares += _sums(errors**2, h, steps) / np.maximum(count, 1)
         self.dates += count > 0
 
     def beyond(self, layer: Floats, per_square: Floats) -> Floats:

@@ -144,6 +144,37 @@ def test_calendars_that_go_wrong_under_pandas_3_are_mended(
     assert (found.closes > found.days).all()
 
 
+@pytest.mark.parametrize(
+    ("code", "close"),
+    [
+        ("XNYS", "2024-07-03T13:00"),
+        ("XHKG", "2024-02-09T12:00"),
+        ("XKRX", "2012-11-08T16:00"),  # the day of the entrance examination
+        ("XTAE", "2024-04-24T14:15"),
+        ("XTAE", "2024-06-02T15:40"),  # a Sunday
+    ],
+)
+def test_half_days_and_shifted_days_end_when_they_end(code: str, close: str) -> None:
+    stamp = np.datetime64(close, "us")
+    found = exchange_for(code, stamp, stamp)
+    assert found is not None
+    assert found.closes[found.days == stamp.astype("datetime64[D]")] == stamp
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("code", sorted(set(MANY) - {"ASEX", "XTAE", "XMOS", "XBOM", "XKRX"}))
+def test_sessions_and_closes_are_those_of_exchange_calendars(code: str) -> None:
+    judge = _judge(code)
+    found = exchange_for(code, np.datetime64("2021-06-01"), np.datetime64("2025-06-30"))
+    assert found is not None
+    inside = (found.days >= np.datetime64("2021-06-01")) & (
+        found.days <= np.datetime64("2025-06-30")
+    )
+    assert np.array_equal(found.days[inside], judge.sessions.to_numpy().astype("datetime64[D]"))
+    closes = judge.closes.dt.tz_convert(judge.tz).dt.tz_localize(None)
+    assert np.array_equal(found.closes[inside], closes.to_numpy().astype("datetime64[us]"))
+
+
 @pytest.mark.slow
 def test_a_damaged_table_of_exchanges_is_made_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -15,11 +15,10 @@ import numpy as np
 from forecasting.calendars.rules import (
     bare_of,
     calendar_class,
+    closes_by_rule,
     is_built_in,
-    needs_rules,
     quiet,
     sessions_by_rule,
-    usual_closes,
 )
 from forecasting.calendars.table_cache import Tables, cached
 from forecasting.calendars.week import DAY, TradingWeek
@@ -122,7 +121,7 @@ def _from_tables(found: Tables) -> Exchange | None:
 
 
 def _computed(code: str, first_decade: int, last_decade: int) -> Exchange | None:
-    """Compute the sessions of whole decades from the calendar and its rules."""
+    """Compute the sessions of whole decades from the rules of the calendar."""
     kind = calendar_class(code)
     # Nanosecond stamps, which exchange_calendars uses, end in 2262.
     start = max(
@@ -137,54 +136,9 @@ def _computed(code: str, first_decade: int, last_decade: int) -> Exchange | None
         return None
     with quiet():
         bare = bare_of(kind)
-        calendar = _built(kind, start, end)
-        if calendar is not None:
-            days = calendar.sessions.to_numpy().astype("datetime64[D]")
-            closes = (
-                calendar.closes.dt.tz_convert(calendar.tz)
-                .dt.tz_localize(None)
-                .to_numpy()
-                .astype("datetime64[us]")
-            )
-            real = ~np.isin(days, _forgotten_holidays(calendar, start, end))
-            days, closes = days[real], closes[real]
-        if calendar is None or needs_rules(bare):
-            ruled = sessions_by_rule(bare, start, end)
-            days, closes = (
-                (ruled, usual_closes(bare, ruled))
-                if calendar is None
-                else _overlaid(bare, ruled, days, closes)
-            )
+        days = sessions_by_rule(bare, start, end)
+        closes = closes_by_rule(bare, days)
     return Exchange(days, closes, str(bare.tz), start, end)
-
-
-def _built(kind: Any, start: np.datetime64, end: np.datetime64) -> Any:
-    """Return a calendar; None where exchange_calendars cannot build it."""
-    try:
-        return kind(start=str(start), end=str(end))
-    except (ValueError, NotImplementedError):
-        return None
-
-
-def _overlaid(bare: Any, ruled: Dates, days: Dates, closes: Dates) -> tuple[Dates, Dates]:
-    """Return the sessions by rule with the closes of those that the built calendar has too."""
-    known = usual_closes(bare, ruled)
-    there = np.isin(ruled, days)
-    known[there] = closes[np.searchsorted(days, ruled[there])]
-    return ruled, known
-
-
-def _forgotten_holidays(calendar: Any, start: np.datetime64, end: np.datetime64) -> Dates:
-    """Return the yearly holidays outside of 1970-2200, which exchange_calendars leaves out
-    (pandas computes them for 1970-2200 only).
-    """
-    inside = start >= np.datetime64("1970-01-01") and end <= np.datetime64("2200-12-31")
-    if inside or calendar.regular_holidays is None:
-        return np.empty(0, "datetime64[D]")
-    days: Dates = (
-        calendar.regular_holidays.holidays(str(start), str(end)).to_numpy().astype("datetime64[D]")
-    )
-    return days
 
 
 def _as_day(stamp: Any, otherwise: str) -> np.datetime64:

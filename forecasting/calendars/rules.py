@@ -1,4 +1,4 @@
-"""Sessions from the rules of an exchange_calendars calendar, where building the calendar is slow,
+"""Sessions and closes from the rules of an exchange_calendars calendar: building one is slow,
 fails or goes wrong.
 
 exchange_calendars 4.13 under pandas 3 cannot compute Orthodox Easter (``ASEX``, ``XBEL``, ``XBSE``,
@@ -23,6 +23,7 @@ from forecasting.series import Dates
 #: First and last year in which feasts of other religions are computed: before and after, calendars
 #: have none.
 _YEARS = (1970, 2200)
+_NO_DAY = np.datetime64("NaT", "D")
 
 
 _silent = threading.RLock()
@@ -73,14 +74,6 @@ def bare_of(kind: Any) -> Any:
     return kind.__new__(kind)
 
 
-def needs_rules(bare: Any) -> bool:
-    """Tell whether exchange_calendars gets the sessions of a calendar wrong under pandas 3."""
-    if getattr(bare, "special_weekmasks", ()):
-        return True
-    rules = [] if bare.regular_holidays is None else bare.regular_holidays.rules
-    return any(_foreign(rule) for rule in rules)
-
-
 def sessions_by_rule(bare: Any, first: np.datetime64, last: np.datetime64) -> Dates:
     """Return the sessions of a calendar from ``first`` to ``last``, both included, by its week
     and its holidays.
@@ -97,14 +90,33 @@ def holidays_by_rule(bare: Any, first: np.datetime64, last: np.datetime64) -> Da
     """Return the holidays of a calendar from ``first`` to ``last``, regular ones and single
     ones, in no order.
     """
-    single = np.array([_as_day(item, first) for item in bare.adhoc_holidays], "datetime64[D]")
-    rules = [] if bare.regular_holidays is None else bare.regular_holidays.rules
-    regular = [
-        _feast(rule, first, last) if _foreign(rule) else _regular(rule, first, last)
-        for rule in rules
-    ]
-    every: Dates = np.concatenate([single, *regular])
+    every: Dates = np.concatenate(
+        [_days(bare.adhoc_holidays), _yearly(bare.regular_holidays, first, last)]
+    )
     return every[(every >= first) & (every <= last)]
+
+
+def _yearly(holidays: Any, first: np.datetime64, last: np.datetime64) -> Dates:
+    """Return the days of all rules of a holiday calendar of pandas, in no order; ``holidays`` may
+    be None.
+    """
+    if holidays is None:
+        return _days(())
+    if not holidays.rules:  # a calendar that computes its days in its own way
+        from pandas import Timestamp
+
+        return _days(holidays.holidays(Timestamp(first), Timestamp(last)))
+    return np.concatenate(
+        [
+            _feast(rule, first, last) if _foreign(rule) else _regular(rule, first, last)
+            for rule in holidays.rules
+        ]
+    )
+
+
+def _days(stamps: Any) -> Dates:
+    """Return the days of stamps of pandas or numpy, or of texts."""
+    return np.array([_as_day(item, _NO_DAY) for item in stamps], "datetime64[D]")
 
 
 def _regular(rule: Any, first: np.datetime64, last: np.datetime64) -> Dates:
@@ -117,15 +129,36 @@ def _regular(rule: Any, first: np.datetime64, last: np.datetime64) -> Dates:
     return days
 
 
-def usual_closes(bare: Any, days: Dates) -> Dates:
-    """Return the closes [N] of days in wall-clock by the exchange's hours alone, without half
-    days.
-    """
+def closes_by_rule(bare: Any, days: Dates) -> Dates:
+    """Return the closes [N] of sessions in wall-clock, half days and shifted days included."""
     closes = np.empty(days.size, "datetime64[us]")
     for start, time in bare.close_times:
         since = days >= _as_day(start, np.datetime64("0001-01-01"))
-        closes[since] = days[since] + np.timedelta64(60 * time.hour + time.minute, "m")
+        closes[since] = days[since] + bare.close_offset * DAY + _after_midnight(time)
+    # Seoul closes later on the day of the entrance examination.
+    for *_, delay, when in getattr(bare, "special_offsets_adhoc", ()):
+        closes[_is_on(when, days)] += np.timedelta64(delay)
+    # Of several rules for a day the first one counts, and those of single days come first.
+    special = [*bare.special_closes_adhoc, *bare.special_closes]
+    for time, when in reversed(special):
+        there = _is_on(when, days)
+        closes[there] = days[there] + _after_midnight(time)
     return closes
+
+
+def _after_midnight(time: Any) -> np.timedelta64:
+    return np.timedelta64(60 * time.hour + time.minute, "m")
+
+
+def _is_on(when: Any, days: Dates) -> Mask:
+    """Return which days [N] are named by a weekday, a holiday calendar or a list of stamps."""
+    if not days.size:
+        return np.zeros(0, bool)
+    if isinstance(when, int):
+        on_weekday: Mask = weekday_of(days) == when
+        return on_weekday
+    named = _yearly(when, days[0], days[-1]) if hasattr(when, "rules") else _days(when)
+    return np.isin(days, named)
 
 
 def _foreign(rule: Any) -> bool:

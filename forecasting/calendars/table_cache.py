@@ -22,7 +22,7 @@ from forecasting.files.atomic import atomic_open, cache_folder
 Tables = Mapping[str, npt.NDArray[Any]]
 
 #: Form of the tables; raise it where their computation changes.
-_FORM = 2
+_FORM = 3
 #: Bytes that the tables of a file may have.
 _MOST_BYTES = 1 << 26
 
