@@ -4,7 +4,7 @@ tell.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -112,30 +112,29 @@ def resample(series: PriceSeries, freq: str, *, unfinished: bool = False) -> Pri
     stop = int(ends[-1]) + 1
     values = {column: _JOINED[column](series[column][:stop], starts) for column in series.columns}
     ds = back(name(clock[:stop], starts, ends)).astype("datetime64[us]")
-    message = (
-        f"{stop:,} bars were joined into {ds.size:,} of the distance {freq}: first open, "
-        "highest high, lowest low, last close."
-    )
-    findings.append(Finding("resampled", message, stop, "info", "joined"))
-    text = {item.code for item in findings}
-    findings += [
-        item for item in examine(Bars(ds, values, freq, series.tz)) if item.code not in text
-    ]
-    note = "; ".join(
-        filter(
-            None,
-            (series.provenance.note, f"resampled from {series.freq or 'irregular bars'} to {freq}"),
-        )
-    )
+    note = f"resampled from {series.freq or 'irregular bars'} to {freq}"
+    if series.provenance.note:
+        note = f"{series.provenance.note}; {note}"
     return replace(
         series,
         ds=ds,
         values=np.column_stack([values[column] for column in series.columns]),
         freq=freq,
         provenance=replace(series.provenance, note=note),
-        findings=tuple(findings),
+        findings=_with_joined(findings, Bars(ds, values, freq, series.tz), stop),
         extras=on_joined_bars(series, ds),
     )
+
+
+def _with_joined(findings: Sequence[Finding], joined: Bars, count: int) -> tuple[Finding, ...]:
+    """Return findings, and those on bars that ``count`` ones were joined into."""
+    message = (
+        f"{count:,} bars were joined into {joined.ds.size:,} of the distance {joined.freq}: first "
+        "open, highest high, lowest low, last close."
+    )
+    found = (*findings, Finding("resampled", message, count, "info", "joined"))
+    codes = {item.code for item in found}
+    return (*found, *(item for item in examine(joined) if item.code not in codes))
 
 
 def joined_dates(series: PriceSeries, freq: str, future: Dates) -> tuple[Dates, Ints]:

@@ -5,7 +5,7 @@ surely it gained.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -161,10 +161,8 @@ def with_covariates(
     split: Split,
     pinball: Pinball,
     should_stop: Callable[[], bool],
-) -> Iterator[Event | TrainedNetwork]:
-    """Yield the events of the training of exogenous inputs, and last the forecaster that reads
-    them.
-    """
+) -> Generator[Event, None, TrainedNetwork]:
+    """Train the exogenous inputs, and return the forecaster that reads them."""
     training = CovariateTraining(forecaster, windows, split, pinball)
     yield from training.run(should_stop)
     counts = training.shrinkage(windows.panel, split)
@@ -174,4 +172,4 @@ def with_covariates(
             f"On the validation part nothing was gained by reading {names}: the forecast is "
             "made without."
         )
-    yield replace(forecaster, covariates=training.network, covariate_shrinkage=counts)
+    return replace(forecaster, covariates=training.network, covariate_shrinkage=counts)

@@ -153,11 +153,7 @@ def fit_on(
         trainer.stopped,
     )
     if scaling.covariates is not None:
-        for event in with_covariates(trained, windows, split, trainer.pinball, should_stop):
-            if isinstance(event, TrainedNetwork):
-                trained = event
-            else:
-                yield event
+        trained = yield from with_covariates(trained, windows, split, trainer.pinball, should_stop)
     size = windows.table.nbytes
     del trainer, look, windows  # what follows needs their memory
     trim_after(size)
