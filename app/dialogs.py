@@ -31,6 +31,7 @@ from app.background import Failure, versions
 from app.preferences import Preferences
 from app.widgets.form_scroll import FormScroll
 from app.widgets.labels import text_label
+from app.widgets.layouts import fill
 from app.widgets.screen_fit import resize_on_screen
 from forecasting import __version__
 
@@ -340,9 +341,7 @@ def _dialog(parent: QWidget, title: str) -> QDialog:
 
 def _opened(dialog: QDialog, parts: Sequence[QWidget], buttons: QDialogButtonBox) -> QDialog:
     buttons.rejected.connect(dialog.reject)
-    rows = QVBoxLayout(dialog)
-    rows.setContentsMargins(20, 18, 20, 16)
-    rows.setSpacing(12)
+    rows = fill(QVBoxLayout(dialog), margins=(20, 18, 20, 16), spacing=12)
     for part in (*parts, buttons):
         rows.addWidget(part)
     dialog.show()

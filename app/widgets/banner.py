@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from app.background import versions
 from app.theme import Theme, icon
 from app.widgets.labels import text_label
+from app.widgets.layouts import fill
 from app.widgets.message_bar import MessageBar
 
 
@@ -50,8 +51,7 @@ class Banner(MessageBar):
         self._picture.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._message = text_label(role="heading", plain=True, selectable=True)
         self._hint = text_label(role="muted", plain=True, selectable=True)
-        words = QVBoxLayout()
-        words.setSpacing(2)
+        words = fill(QVBoxLayout(), spacing=2)
         for label in (self._message, self._hint):
             label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
             words.addWidget(label)

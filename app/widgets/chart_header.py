@@ -19,6 +19,7 @@ from app.accessibility import literal
 from app.number_format import number, price_decimals
 from app.preferences import SPANS
 from app.theme import Theme, icon
+from app.widgets.layouts import fill
 from forecasting.series import PriceSeries
 
 _MONTHS = {"1M": 1, "3M": 3, "6M": 6, "1Y": 12, "5Y": 60}
@@ -125,16 +126,13 @@ class ChartHeader(QWidget):
         self._title, self._last, self._change = ElidedLabel(), QLabel(), QLabel()
         self._title.setProperty("role", "title")
         self._last.setProperty("role", "title")
-        first = QHBoxLayout(self)
-        first.setContentsMargins(12, 6, 8, 6)
-        first.setSpacing(10)
+        first = fill(QHBoxLayout(self), margins=(12, 6, 8, 6), spacing=10)
         for label in (self._title, self._last, self._change):
             first.addWidget(label)
         first.addStretch(1)
         self._spans = QButtonGroup(self)
         self._spans.setExclusive(True)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(2)
+        buttons = fill(QHBoxLayout(), spacing=2)
         self._indicators = QToolButton()
         self._indicators.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._indicators.setText(self.tr("Indicators"))

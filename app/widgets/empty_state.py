@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWi
 
 from app.theme import Theme, icon
 from app.widgets.labels import text_label
+from app.widgets.layouts import STRETCH, fill
 
 _ICON = QSize(32, 32)
 
@@ -32,10 +33,7 @@ class EmptyState(QWidget):
         title.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._body = body = text_label(text, "muted")
         body.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._rows = QVBoxLayout(self)
-        self._rows.setContentsMargins(16, 12, 16, 12)
-        self._rows.setSpacing(6)
-        self._rows.addStretch(1)
+        self._rows = fill(QVBoxLayout(self), STRETCH, margins=(16, 12, 16, 12), spacing=6)
         for part in (self._picture, title, body):
             self._rows.addWidget(part)
         self._rows.addStretch(1)

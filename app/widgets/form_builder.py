@@ -32,6 +32,7 @@ from PySide6.QtWidgets import (
 from app.doc_links import doc_link
 from app.number_format import read_decimal, read_whole
 from app.widgets.labels import text_label
+from app.widgets.layouts import fill
 from forecasting.config import Settings, choices, registry_of, value_titles
 from forecasting.errors import ConfigError
 
@@ -245,9 +246,7 @@ class ChoiceButtons(QWidget):
                 lambda _checked=False, value=value: self._choose(value)
             )
         self.more.setMenu(menu)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
+        row = fill(QHBoxLayout(self), margins=(0, 0, 0, 0), spacing=4)
         for value, button in self.buttons.items():
             button.clicked.connect(lambda _checked=False, value=value: self._choose(value))
             row.addWidget(button)

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 from app.accessibility import literal
 from app.theme import Theme
 from app.widgets.empty_state import EmptyState
+from app.widgets.layouts import fill
 from forecasting.exog import TRANSFORMS, ExogSpec, Kind, Transform, format_exog, parse_exog
 from forecasting.series import ExogColumn, Floats
 
@@ -90,10 +91,7 @@ class InputTable(QWidget):
         self._stage = QStackedWidget()
         self._stage.addWidget(self.table)
         self._stage.addWidget(self._none)
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.addWidget(self.search)
-        rows.addWidget(self._stage)
+        fill(QVBoxLayout(self), self.search, self._stage, margins=(0, 0, 0, 0))
 
     def show_columns(
         self, columns: Sequence[ExogColumn], specs: Sequence[ExogSpec], keep: bool = False

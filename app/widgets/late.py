@@ -12,6 +12,7 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.theme import Theme
+from app.widgets.layouts import fill
 
 
 class Themed(Protocol):
@@ -46,8 +47,7 @@ class Late(QWidget, Generic[ContentT]):
         self._build = build
         self._content: ContentT | None = None
         self._theme: Theme | None = None
-        self._room = QVBoxLayout(self)
-        self._room.setContentsMargins(0, 0, 0, 0)
+        self._room = fill(QVBoxLayout(self), margins=(0, 0, 0, 0))
 
     @property
     def content(self) -> ContentT:

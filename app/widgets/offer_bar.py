@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QTo
 
 from app.theme import Theme, icon
 from app.widgets.labels import text_label
+from app.widgets.layouts import fill
 from app.widgets.message_bar import MessageBar
 
 
@@ -53,11 +54,9 @@ class OfferBar(MessageBar):
         self.accept.clicked.connect(self.accept_requested)
         self.discard.clicked.connect(self.discard_requested)
         self._later.clicked.connect(self.later_requested)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(12, 8, 8, 8)
-        row.setSpacing(10)
-        row.addWidget(self._picture)
-        row.addWidget(self._words, 1)
+        row = fill(
+            QHBoxLayout(self), self._picture, (self._words, 1), margins=(12, 8, 8, 8), spacing=10
+        )
         for button in (self.accept, self.discard, self._later):
             row.addWidget(button)
         self.hide()

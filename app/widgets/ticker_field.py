@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 from app.accessibility import complete, take_literally
 from app.widgets.form_builder import SettingsForm
 from app.widgets.labels import text_label
+from app.widgets.layouts import STRETCH, fill
 from forecasting.sources.options import USUAL, Request, TickerOptions
 
 #: Widths in pixels of the box in the toolbar, and of the panel below the button beside it.
@@ -186,11 +187,7 @@ class TickerSettings(QToolButton):
         self.offline.setToolTip(
             self.tr("Take tickers from the price cache of this computer, and tell how old they are")
         )
-        rows = QVBoxLayout(self._panel)
-        rows.setContentsMargins(14, 12, 14, 12)
-        rows.setSpacing(8)
-        rows.addWidget(self.form)
-        rows.addWidget(self.offline)
+        fill(QVBoxLayout(self._panel), self.form, self.offline, margins=(14, 12, 14, 12), spacing=8)
         self._panel.setFixedWidth(_PANEL)
         self.form.show_settings(USUAL)
         self.clicked.connect(self.open)
@@ -330,9 +327,7 @@ class TickerDialog(QDialog):
         self.adjustSize()
 
     def _lay_out(self, *, adding: bool) -> None:
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(18, 16, 18, 14)
-        rows.setSpacing(10)
+        rows = fill(QVBoxLayout(self), margins=(18, 16, 18, 14), spacing=10)
         hint = text_label(
             self.tr(
                 "As on finance.yahoo.com: AAPL, SAP.DE, ^GSPC, BTC-USD, EURUSD=X. Several are "
@@ -348,8 +343,7 @@ class TickerDialog(QDialog):
             rows.addWidget(part)
         self._recent_title.hide()
         self.recent.hide()
-        rows.addWidget(self.form)
-        rows.addStretch(1)
+        fill(rows, self.form, STRETCH)
         buttons = QDialogButtonBox()
         self.load.setProperty("primary", True)
         self.load.setDefault(True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
+from app.widgets.layouts import STRETCH, fill
+
 
 class UndoLine(QWidget):
     """Hidden until something is offered.
@@ -23,11 +25,7 @@ class UndoLine(QWidget):
         self._words = QLabel()
         self.undo = QPushButton(self.tr("Undo"))
         self.undo.clicked.connect(self.undo_requested)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(2, 0, 2, 0)
-        row.addWidget(self._words)
-        row.addWidget(self.undo)
-        row.addStretch(1)
+        fill(QHBoxLayout(self), self._words, self.undo, STRETCH, margins=(2, 0, 2, 0))
         self.hide()
 
     def offer(self, words: str, offered: bool) -> None:

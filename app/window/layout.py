@@ -36,6 +36,7 @@ from app.widgets.banner import Banner
 from app.widgets.chart_header import ChartHeader
 from app.widgets.empty_state import EmptyState
 from app.widgets.late import Late, LatePanels
+from app.widgets.layouts import fill
 from app.widgets.message_bar import MessageBarStack
 from app.widgets.status_line import StatusLine
 from app.window.dock_sizes import DockSizes
@@ -174,9 +175,7 @@ class Layout(QObject):
         beside.addWidget(self.grid, 1)
         self._stage.addWidget(self._charts)
         middle = QWidget()
-        rows = QVBoxLayout(middle)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setSpacing(0)
+        rows = fill(QVBoxLayout(middle), margins=(0, 0, 0, 0), spacing=0)
         for part in (self.recovery, self.resume, self.banner, self.header, self.stepper):
             rows.addWidget(part)
         rows.addWidget(self._stage, 1)

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from app.theme import Theme, icon
 from app.widgets.labels import text_label
+from app.widgets.layouts import STRETCH, fill
 from app.widgets.quality_list import clear_rows
 from app.widgets.screen_fit import resize_on_screen
 from forecasting.events import Check, Progress
@@ -66,13 +67,10 @@ class AuditDialog(QDialog):
         self._scroll = QScrollArea()
         self._scroll.setWidget(inside)
         self._scroll.setWidgetResizable(True)
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(20, 18, 20, 16)
-        rows.setSpacing(10)
+        rows = fill(QVBoxLayout(self), margins=(20, 18, 20, 16), spacing=10)
         for part in (self._headline, self._text, self._bar):
             rows.addWidget(part)
-        rows.addWidget(self._scroll, 1)
-        rows.addLayout(self._buttons())
+        fill(rows, (self._scroll, 1), self._buttons())
         rows.addStretch(0)
         self.show_idle(ready=False)
         self._fill()
@@ -165,11 +163,7 @@ class AuditDialog(QDialog):
         self.start_button.clicked.connect(self.start_requested)
         self.stop_button.clicked.connect(self.stop_requested)
         close.clicked.connect(self.close)
-        row = QHBoxLayout()
-        row.addWidget(self.start_button)
-        row.addWidget(self.stop_button)
-        row.addStretch(1)
-        row.addWidget(close)
+        row = fill(QHBoxLayout(), self.start_button, self.stop_button, STRETCH, close)
         for button in (self.start_button, self.stop_button, close):
             button.setAutoDefault(False)
         return row

@@ -28,6 +28,7 @@ from app.widgets.empty_state import EmptyState
 from app.widgets.form_builder import SettingsForm
 from app.widgets.form_scroll import FormScroll
 from app.widgets.labels import text_label
+from app.widgets.layouts import STRETCH, fill
 from app.widgets.steady_label import TimeLeftLabel
 from app.widgets.table_view import TableView
 from forecasting.config import BacktestConfig, Settings
@@ -135,11 +136,7 @@ class BacktestPanel(QWidget):
         self._stage = QStackedWidget()
         for page in (self._empty, self._running_page()):
             self._stage.addWidget(page)
-        whole = QHBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.setSpacing(0)
-        whole.addWidget(self._left())
-        whole.addWidget(self._stage, 1)
+        fill(QHBoxLayout(self), self._left(), (self._stage, 1), margins=(0, 0, 0, 0), spacing=0)
         self.show_running(running=False, stopping=False, ready=False)
         self.show_folds(())
 
@@ -297,16 +294,12 @@ class BacktestPanel(QWidget):
 
     def _left(self) -> QWidget:
         inside = QWidget()
-        rows = QVBoxLayout(inside)
-        rows.setContentsMargins(10, 8, 10, 8)
-        rows.setSpacing(6)
+        rows = fill(QVBoxLayout(inside), margins=(10, 8, 10, 8), spacing=6)
         width = max(self._plan.label_width, self._crew.label_width)
         for form in (self._plan, self._crew):
             form.set_label_width(width)
             rows.addWidget(form)
-        rows.addWidget(self._planned)
-        rows.addLayout(self._buttons())
-        rows.addStretch(1)
+        fill(rows, self._planned, self._buttons(), STRETCH)
         return FormScroll(inside, fixed=True)
 
     def _buttons(self) -> QVBoxLayout:
@@ -330,16 +323,12 @@ class BacktestPanel(QWidget):
         self.fresh_button.clicked.connect(lambda: self.start_requested.emit(False))
         self.stop_button.clicked.connect(self.stop_requested)
         self.audit_button.clicked.connect(self.audit_requested)
-        rows = QVBoxLayout()
-        rows.setSpacing(6)
-        pair = QHBoxLayout()
-        pair.setSpacing(8)
+        rows = fill(QVBoxLayout(), spacing=6)
+        pair = fill(QHBoxLayout(), spacing=8)
         for button, stretch in ((self.start_button, 2), (self.stop_button, 1)):
             button.setIconSize(QSize(16, 16))
             pair.addWidget(button, stretch)
-        rows.addLayout(pair)
-        rows.addWidget(self.fresh_button)
-        rows.addWidget(self.audit_button)
+        fill(rows, pair, self.fresh_button, self.audit_button)
         self.offer_resume(0)
         return rows
 
@@ -349,18 +338,9 @@ class BacktestPanel(QWidget):
         self._bar.setTextVisible(False)
         self._bar.setAccessibleName(self.tr("Progress of the backtest"))
         page, top = QWidget(), QHBoxLayout()
-        top.addWidget(self._headline, 1)
-        top.addWidget(self._time)
-        rows = QVBoxLayout(page)
-        rows.setContentsMargins(10, 8, 10, 8)
-        rows.setSpacing(6)
-        top.addWidget(self.judgement_button)
-        top.addWidget(self.report_button)
-        rows.addLayout(top)
-        rows.addWidget(self._bar)
-        rows.addWidget(self._sentence)
-        rows.addWidget(self._how)
-        rows.addWidget(self._no_fold, 1)
-        rows.addWidget(self.folds, 1)
+        fill(top, (self._headline, 1), self._time)
+        rows = fill(QVBoxLayout(page), margins=(10, 8, 10, 8), spacing=6)
+        fill(top, self.judgement_button, self.report_button)
+        fill(rows, top, self._bar, self._sentence, self._how, (self._no_fold, 1), (self.folds, 1))
         rows.addStretch(0)
         return page

@@ -23,6 +23,7 @@ from app.charts.picture_view import PictureView
 from app.charts.shapes import ShapePicture
 from app.theme import Theme
 from app.widgets.labels import text_label
+from app.widgets.layouts import fill
 from app.widgets.screen_fit import resize_on_screen
 from forecasting.config import ShapeName
 from forecasting.shapes import Diagram
@@ -52,14 +53,8 @@ class CellWindow(QDialog):
         self.all = QPushButton(self.tr("&All parts"))
         self.all.setAutoDefault(False)
         self.all.clicked.connect(lambda: self.part_chosen.emit(""))
-        words = QHBoxLayout()
-        words.addWidget(self.explanation, 1)
-        words.addWidget(self.all, 0, Qt.AlignmentFlag.AlignTop)
-        rows = QVBoxLayout(self)
-        rows.addWidget(self.facts)
-        rows.addWidget(self.cell, 3)
-        rows.addLayout(words)
-        rows.addWidget(self.picture, 4)
+        words = fill(QHBoxLayout(), (self.explanation, 1), (self.all, 0, Qt.AlignmentFlag.AlignTop))
+        fill(QVBoxLayout(self), self.facts, (self.cell, 3), words, (self.picture, 4))
         complete(self)
         take_literally(self)
 
@@ -100,8 +95,7 @@ class ShapesWindow(QDialog):
         resize_on_screen(self, *_STRIP)
         self.pictures: dict[ShapeName, ShapePicture] = {}
         self._titles, self._labels = dict(titles), {}
-        strip = QHBoxLayout()
-        strip.setSpacing(14)
+        strip = fill(QHBoxLayout(), spacing=14)
         for name, title in titles.items():
             picture, label = ShapePicture(), QLabel(title)
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -109,15 +103,11 @@ class ShapesWindow(QDialog):
             picture.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
             picture.setAccessibleName(title)
             picture.clicked.connect(lambda name=name: self.chosen.emit(name))
-            column = QVBoxLayout()
-            column.addWidget(label)
-            column.addWidget(picture, 1)
+            column = fill(QVBoxLayout(), label, (picture, 1))
             strip.addLayout(column, 1)
             self.pictures[name], self._labels[name] = picture, label
         self.sentence = text_label()
-        rows = QVBoxLayout(self)
-        rows.addLayout(strip, 1)
-        rows.addWidget(self.sentence)
+        fill(QVBoxLayout(self), (strip, 1), self.sentence)
         complete(self)
         take_literally(self)
 

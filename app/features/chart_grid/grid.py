@@ -18,6 +18,7 @@ from app.number_format import number, price_decimals
 from app.theme import Theme
 from app.widgets.empty_state import EmptyState
 from app.widgets.labels import text_label
+from app.widgets.layouts import STRETCH, fill
 from app.widgets.name_combo import NameCombo
 from forecasting.series import PriceSeries
 
@@ -48,16 +49,8 @@ class ChartCell(QWidget):
         self.box.setToolTip(self.tr("Choose a loaded series of the watchlist"))
         self.box.textActivated.connect(self.symbol_chosen)
         self._last = text_label(wrap=False, plain=True)
-        head = QHBoxLayout()
-        head.setContentsMargins(8, 4, 8, 2)
-        head.setSpacing(8)
-        head.addWidget(self.box)
-        head.addWidget(self._last)
-        head.addStretch(1)
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setSpacing(0)
-        rows.addLayout(head)
+        head = fill(QHBoxLayout(), self.box, self._last, STRETCH, margins=(8, 4, 8, 2), spacing=8)
+        rows = fill(QVBoxLayout(self), head, margins=(0, 0, 0, 0), spacing=0)
         self._body = QStackedWidget()
         self._body.addWidget(self.chart)
         self._body.addWidget(self._make_empty())

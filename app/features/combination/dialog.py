@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from app.charts.plot import Columns
 from app.widgets.labels import text_label
+from app.widgets.layouts import STRETCH, fill
 from app.widgets.screen_fit import resize_on_screen
 from app.widgets.table_view import TableView
 
@@ -69,14 +70,10 @@ class CombinationDialog(QDialog):
         self.combine_button.clicked.connect(self._press)
         self.combine_button.setProperty("primary", True)
         self.combine_button.setDefault(True)
-        foot = QHBoxLayout()
-        foot.addWidget(self.file_button)
-        foot.addStretch(1)
-        foot.addWidget(self.journal_button)
-        foot.addWidget(self.combine_button)
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(20, 18, 20, 16)
-        rows.setSpacing(12)
+        foot = fill(
+            QHBoxLayout(), self.file_button, STRETCH, self.journal_button, self.combine_button
+        )
+        rows = fill(QVBoxLayout(self), margins=(20, 18, 20, 16), spacing=12)
         for part, stretch in (
             (about, 0),
             (self.models, 1),

@@ -21,6 +21,7 @@ from app.charts.picture_view import PictureView
 from app.theme import Theme
 from app.training_history import TrainingHistory
 from app.widgets.labels import text_label
+from app.widgets.layouts import fill
 from app.widgets.name_combo import NameCombo
 from app.widgets.screen_fit import resize_on_screen
 
@@ -67,16 +68,12 @@ class ComparisonWindow(QDialog):
         self.overlay = QCheckBox(self.tr("In &one plot"))
         self.overlay.setToolTip(self.tr("Lay the lines of both over each other"))
         self.overlay.toggled.connect(lambda _on: self._show())
-        head.addWidget(self.overlay)
-        head.addWidget(self.export)
+        fill(head, self.overlay, self.export)
         self.area = QScrollArea()
         self.area.setWidget(self.picture)
         self.area.setWidgetResizable(True)
         self.area.setAccessibleName(self.tr("Picture of both trainings"))
-        rows = QVBoxLayout(self)
-        rows.addLayout(head)
-        rows.addWidget(self.area, 1)
-        rows.addWidget(self._empty, 1)
+        fill(QVBoxLayout(self), head, (self.area, 1), (self._empty, 1))
         complete(self)
         take_literally(self)
 

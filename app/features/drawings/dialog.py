@@ -22,6 +22,7 @@ from app.charts.indicators import HUES
 from app.number_format import price_decimals
 from app.theme import Theme
 from app.widgets.form_builder import DecimalBox
+from app.widgets.layouts import fill
 
 _COLOR_NAMES = ("Purple", "Brown", "Pink", "Olive", "Teal", "Red")
 _TEXT_ROWS = 3
@@ -75,11 +76,7 @@ class DrawingDialog(QDialog):
         self.accept_button.setDefault(True)
         buttons.accepted.connect(self._settle)
         buttons.rejected.connect(self.reject)
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(20, 18, 20, 16)
-        rows.setSpacing(12)
-        rows.addLayout(form)
-        rows.addWidget(buttons)
+        fill(QVBoxLayout(self), form, buttons, margins=(20, 18, 20, 16), spacing=12)
         self.setMinimumWidth(360)
         self.text.setFocus()
         self.text.selectAll()

@@ -25,6 +25,7 @@ from app.charts.plot import Columns
 from app.number_format import number
 from app.widgets.form_builder import DecimalBox
 from app.widgets.labels import text_label
+from app.widgets.layouts import STRETCH, fill
 from app.widgets.table_view import TableView
 from forecasting.series import Outcomes
 from forecasting.trading_rules import Earnings, RuleOptions, RulesJudged, judge_rules
@@ -188,10 +189,7 @@ class EarnedTab(QWidget):
         )
 
     def _lay_out(self) -> None:
-        side = QVBoxLayout()
-        side.setContentsMargins(6, 0, 0, 0)
-        side.setSpacing(4)
-        side.addLayout(self._form())
+        side = fill(QVBoxLayout(), self._form(), margins=(6, 0, 0, 0), spacing=4)
         self.table.setMinimumHeight(130)
         side.addWidget(self.table, 1)
         for part in (self._words, self._advice):
@@ -209,9 +207,7 @@ class EarnedTab(QWidget):
         split.addWidget(scroll)
         self.chart.setMinimumWidth(260)
         split.setSizes([420, 560])
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 6, 0, 6)
-        whole.addWidget(split)
+        fill(QVBoxLayout(self), split, margins=(0, 6, 0, 6))
 
     def _form(self) -> QGridLayout:
         """Return costs, slippage and threshold above each other, and the button."""
@@ -241,9 +237,7 @@ class EarnedTab(QWidget):
             grid.addWidget(label, 0, column)
             grid.addWidget(field, 1, column)
             self.fields[name] = field
-        row = QHBoxLayout()
-        row.addStretch(1)
-        row.addWidget(self.export_button)
+        row = fill(QHBoxLayout(), STRETCH, self.export_button)
         grid.addLayout(row, 1, len(self.fields))
         grid.setColumnStretch(len(self.fields), 1)
         return grid

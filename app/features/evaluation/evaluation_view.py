@@ -39,6 +39,7 @@ from app.theme import Theme
 from app.widgets.chart_header import ElidedLabel
 from app.widgets.form_builder import WholeBox
 from app.widgets.labels import text_label
+from app.widgets.layouts import fill
 from app.widgets.table_view import TableView
 from forecasting.checks import serious
 from forecasting.events import Verdict
@@ -288,9 +289,7 @@ class EvaluationView(QWidget):
         self._head_row = head = QHBoxLayout()
         head.setSpacing(10)
         top = Qt.AlignmentFlag.AlignTop
-        head.addWidget(self._badge, 0, top)
-        head.addWidget(self._sentence, 1)
-        head.addWidget(self.unfold_button, 0, top)
+        fill(head, (self._badge, 0, top), (self._sentence, 1), (self.unfold_button, 0, top))
         return head
 
     def _unfold(self, on: bool) -> None:
@@ -301,9 +300,7 @@ class EvaluationView(QWidget):
 
     def _score_tab(self) -> QScrollArea:
         inside = QWidget()
-        rows = QVBoxLayout(inside)
-        rows.setContentsMargins(0, 6, 0, 8)
-        rows.setSpacing(6)
+        rows = fill(QVBoxLayout(inside), margins=(0, 6, 0, 8), spacing=6)
         for part in (self._full, self._notes, self.table):
             rows.addWidget(part)
         rows.addStretch(1)
@@ -368,18 +365,14 @@ class _PlotTab(QWidget):
         split.addWidget(side)
         split.setStretchFactor(0, 3)
         split.setStretchFactor(1, 2)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 6, 0, 6)
-        whole.addWidget(split)
+        fill(QVBoxLayout(self), split, margins=(0, 6, 0, 6))
 
     def _choose(self, label: str, field: QWidget) -> None:
         """Put a choice above the table."""
-        row = QHBoxLayout()
-        row.setContentsMargins(0, 0, 0, 0)
+        row = fill(QHBoxLayout(), margins=(0, 0, 0, 0))
         words = QLabel(label)
         words.setBuddy(field)
-        row.addWidget(words)
-        row.addWidget(field, 1)
+        fill(row, words, (field, 1))
         self._side.insertLayout(0, row)
 
 

@@ -13,6 +13,7 @@ from app.number_format import duration
 from app.theme import Theme
 from app.widgets.empty_state import EmptyState
 from app.widgets.late import Late
+from app.widgets.layouts import fill
 from forecasting.config import RunConfig
 from forecasting.events import BacktestFinished, RunResult
 from forecasting.series import Panel, Profile
@@ -56,9 +57,7 @@ class _Switch(QWidget):
     def __init__(self, which: Which) -> None:
         super().__init__()
         self._which = which
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(2)
+        row = fill(QHBoxLayout(self), margins=(0, 0, 0, 0), spacing=2)
         self._group = QButtonGroup(self)
         texts: dict[Which, tuple[str, str]] = {
             "training": (

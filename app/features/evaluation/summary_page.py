@@ -27,6 +27,7 @@ from app.features.evaluation.days import Day
 from app.theme import Theme
 from app.widgets.chart_header import ElidedLabel
 from app.widgets.labels import text_label
+from app.widgets.layouts import STRETCH, fill
 from forecasting.series import Outcomes
 from forecasting.summary import TERMS, KeyNumber, Standing, Summary
 
@@ -55,16 +56,9 @@ class NumberTile(QFrame):
         self._value.setProperty("role", "title")
         self._title.setProperty("role", "muted")
         self._title.setWordWrap(True)
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(8, 5, 8, 5)
-        rows.setSpacing(0)
-        top = QHBoxLayout()
-        top.setSpacing(5)
-        top.addWidget(self._value)
-        top.addWidget(self._mark)
-        top.addStretch(1)
-        rows.addLayout(top)
-        rows.addWidget(self._title)
+        rows = fill(QVBoxLayout(self), margins=(8, 5, 8, 5), spacing=0)
+        top = fill(QHBoxLayout(), self._value, self._mark, STRETCH, spacing=5)
+        fill(rows, top, self._title)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
 
     def text(self) -> str:
@@ -146,23 +140,17 @@ class SummaryPage(QWidget):
         self._caption = ElidedLabel()
         self._caption.setProperty("role", "muted")
         self._caption.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 2, 0, 6)
-        whole.setSpacing(6)
+        whole = fill(QVBoxLayout(self), margins=(0, 2, 0, 6), spacing=6)
         self._grid = QGridLayout()
         self._grid.setSpacing(6)
         self._across(2)
         whole.addLayout(self._grid)
-        columns = QHBoxLayout()
-        columns.setSpacing(10)
+        columns = fill(QHBoxLayout(), spacing=10)
         left = self._left()
         for part in (left, self.chart):
             part.setMinimumHeight(_LEAST)
         columns.addWidget(left, 3)
-        right = QVBoxLayout()
-        right.setSpacing(2)
-        right.addWidget(self._caption)
-        right.addWidget(self.chart, 1)
+        right = fill(QVBoxLayout(), self._caption, (self.chart, 1), spacing=2)
         columns.addLayout(right, 2)
         whole.addLayout(columns, 1)
 
@@ -239,13 +227,10 @@ class SummaryPage(QWidget):
 
     def _left(self) -> QScrollArea:
         inside = QWidget()
-        rows = QVBoxLayout(inside)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setSpacing(5)
+        rows = fill(QVBoxLayout(inside), margins=(0, 0, 0, 0), spacing=5)
         for label in self._reasons:
             rows.addWidget(label)
-        rows.addWidget(self._foot)
-        rows.addStretch(1)
+        fill(rows, self._foot, STRETCH)
         scroll = QScrollArea()
         scroll.setWidget(inside)
         scroll.setWidgetResizable(True)

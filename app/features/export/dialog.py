@@ -44,6 +44,7 @@ from app.export.pictures import image, preview
 from app.theme import Theme, mixed
 from app.widgets.form_builder import WholeBox
 from app.widgets.labels import text_label
+from app.widgets.layouts import STRETCH, fill
 from forecasting.errors import ExportError
 from forecasting.events import RunResult
 
@@ -209,8 +210,7 @@ class ExportDialog(QDialog):
         size = QHBoxLayout()
         for part in (self.wide, QLabel("×"), self.high):
             size.addWidget(part)
-        size.addStretch(1)
-        size.setSpacing(8)
+        fill(size, STRETCH, spacing=8)
         form = QFormLayout()
         form.setHorizontalSpacing(12)
         form.setVerticalSpacing(8)
@@ -235,16 +235,11 @@ class ExportDialog(QDialog):
                 label.setBuddy(field)
             form.addRow(label, field)
         left, across = QVBoxLayout(), QHBoxLayout()
-        left.addLayout(form)
-        left.addStretch(1)
-        across.setSpacing(18)
-        across.addLayout(left)
-        across.addWidget(self.preview, 1)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(18, 16, 18, 14)
-        outer.setSpacing(12)
-        outer.addLayout(across, 1)
-        outer.addWidget(self._button_row())
+        fill(left, form, STRETCH)
+        fill(across, left, (self.preview, 1), spacing=18)
+        fill(
+            QVBoxLayout(self), (across, 1), self._button_row(), margins=(18, 16, 18, 14), spacing=12
+        )
 
     def _button_row(self) -> QDialogButtonBox:
         buttons = QDialogButtonBox()

@@ -35,6 +35,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.widgets.layouts import fill
+
 #: Width in pixels at most, rows seen at once, and room around the text of a row.
 _WIDTH, _ROWS, _ROOM = 640, 12, 8
 #: Letters from which on a word is also looked for within words, and words that an acronym passes
@@ -284,9 +286,7 @@ class Palette(QDialog):
         self.list.itemClicked.connect(self._do)
         self.list.currentItemChanged.connect(self._say)
         self._none.setProperty("role", "muted")
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(10, 10, 10, 10)
-        rows.setSpacing(8)
+        rows = fill(QVBoxLayout(self), margins=(10, 10, 10, 10), spacing=8)
         for part in (self.field, self._none, self.list):
             rows.addWidget(part)
         self._filter("")

@@ -19,6 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
 
 from app.doc_links import anchor, doc_page
+from app.widgets.layouts import fill
 from app.widgets.screen_fit import resize_on_screen
 
 _SIZE = (760, 640)
@@ -51,10 +52,7 @@ class DocsDialog(QDialog):
         self._text.anchorClicked.connect(self._follow)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(16, 14, 16, 12)
-        rows.addWidget(self._text, 1)
-        rows.addWidget(buttons)
+        fill(QVBoxLayout(self), (self._text, 1), buttons, margins=(16, 14, 16, 12))
         resize_on_screen(self, *_SIZE)
 
     def show_page(self, link: str) -> None:

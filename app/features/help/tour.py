@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from app.theme import Theme
 from app.widgets.labels import text_label
+from app.widgets.layouts import STRETCH, fill
 
 #: Width of the card, its distance from what it is about, and how far the mark stands off, in
 #: pixels.
@@ -74,19 +75,14 @@ class Card(QFrame):
         self.skip.clicked.connect(self.left)
         self.back.clicked.connect(lambda: self.moved.emit(-1))
         self.next.clicked.connect(lambda: self.moved.emit(1))
-        buttons = QHBoxLayout()
-        buttons.addWidget(self._count)
-        buttons.addStretch(1)
+        buttons = fill(QHBoxLayout(), self._count, STRETCH)
         for button in (self.learn, self.skip, self.back, self.next):
             button.setAutoDefault(True)
             buttons.addWidget(button)
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(18, 16, 18, 14)
-        rows.setSpacing(8)
+        rows = fill(QVBoxLayout(self), margins=(18, 16, 18, 14), spacing=8)
         for part in (self._heading, self._text):
             rows.addWidget(part)
-        rows.addSpacing(4)
-        rows.addLayout(buttons)
+        fill(rows, 4, buttons)
         self.hide()
 
     def show_step(self, step: Step, place: int, count: int) -> None:

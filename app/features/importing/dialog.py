@@ -32,6 +32,7 @@ from app.theme import Theme
 from app.widgets.auto_combo import AutoCombo
 from app.widgets.input_table import InputChoice, InputTable, listed
 from app.widgets.labels import text_label
+from app.widgets.layouts import STRETCH, fill
 from app.widgets.quality_list import QualityList
 from app.widgets.screen_fit import resize_on_screen
 from forecasting.errors import CandlecastError
@@ -439,36 +440,22 @@ class ImportDialog(QDialog):
         folder = text_label(str(path.resolve().parent), "muted", plain=True, selectable=True)
         self._summary.setAccessibleName(_tr("How the file is understood"))
         page = QWidget()
-        left = QVBoxLayout(page)
-        left.setContentsMargins(0, 6, 0, 0)
-        left.setSpacing(8)
-        left.addWidget(self.table, 1)
-        left.addWidget(self._raw)
+        fill(QVBoxLayout(page), (self.table, 1), self._raw, margins=(0, 6, 0, 0), spacing=8)
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(page, _tr("&Rows"))
         self.tabs.addTab(self.inputs, _tr("&Inputs"))
         self.tabs.currentChanged.connect(self._list_inputs)
         self.tabs.setTabToolTip(1, _tr("Columns that the network may read beside the prices"))
-        both = QHBoxLayout()
-        both.setSpacing(16)
-        both.addWidget(self.tabs, 1)
-        both.addWidget(self._side())
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(18, 14, 18, 14)
-        rows.setSpacing(6)
+        both = fill(QHBoxLayout(), (self.tabs, 1), self._side(), spacing=16)
+        rows = fill(QVBoxLayout(self), margins=(18, 14, 18, 14), spacing=6)
         for label in (name, folder, self._summary, self._hint):
             rows.addWidget(label)
-        rows.addSpacing(4)
-        rows.addLayout(both, 1)
-        rows.addSpacing(4)
-        rows.addWidget(self._button_row())
+        fill(rows, 4, (both, 1), 4, self._button_row())
 
     def _side(self) -> QWidget:
         """Return the choices with the findings below them."""
         inside = QWidget()
-        rows = QVBoxLayout(inside)
-        rows.setContentsMargins(0, 0, 10, 0)
-        rows.setSpacing(8)
+        rows = fill(QVBoxLayout(inside), margins=(0, 0, 10, 0), spacing=8)
         self._form = QFormLayout()
         self._form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -479,13 +466,9 @@ class ImportDialog(QDialog):
             label.setBuddy(field)
             label.setMinimumHeight(field.sizeHint().height())
             self._form.addRow(label, field)
-        rows.addLayout(self._form)
-        rows.addWidget(self.repair)
-        rows.addWidget(self.adjusted)
-        rows.addSpacing(4)
-        rows.addWidget(self._noticed)
-        rows.addWidget(self._findings)
-        rows.addStretch(1)
+        fill(
+            rows, self._form, self.repair, self.adjusted, 4, self._noticed, self._findings, STRETCH
+        )
         self._noticed.hide()
         scroll = QScrollArea()
         scroll.setWidget(inside)

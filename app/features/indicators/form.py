@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QLabel, QV
 
 from app.widgets.form_builder import DecimalBox
 from app.widgets.labels import text_label
+from app.widgets.layouts import fill
 from forecasting.errors import ConfigError
 from forecasting.indicators import Indicator
 
@@ -37,9 +38,7 @@ class IndicatorForm(QDialog):
         self._name = indicator.name
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr(indicator.spec.title))
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(20, 18, 20, 16)
-        rows.setSpacing(12)
+        rows = fill(QVBoxLayout(self), margins=(20, 18, 20, 16), spacing=12)
         form = QGridLayout()
         form.setHorizontalSpacing(12)
         form.setVerticalSpacing(10)
@@ -66,9 +65,7 @@ class IndicatorForm(QDialog):
         self._accept.setDefault(True)
         self._buttons.accepted.connect(self._take)
         self._buttons.rejected.connect(self.reject)
-        rows.addLayout(form)
-        rows.addWidget(self._fault)
-        rows.addWidget(self._buttons)
+        fill(rows, form, self._fault, self._buttons)
         self.setMinimumWidth(320)
 
     def _indicator(self) -> Indicator:

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QPushButton, QVBoxLayou
 from app.theme import Theme
 from app.widgets.input_table import InputChoice, InputTable
 from app.widgets.labels import text_label
+from app.widgets.layouts import fill
 from app.widgets.screen_fit import resize_on_screen
 from forecasting.errors import CandlecastError
 from forecasting.exog import ExogSpec
@@ -54,9 +55,7 @@ class InputsDialog(QDialog):
         self.buttons.accepted.connect(self._accept)
         self.buttons.rejected.connect(self.reject)
         self.buttons.addButton(self.file_button, QDialogButtonBox.ButtonRole.ResetRole)
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(20, 18, 20, 16)
-        rows.setSpacing(10)
+        rows = fill(QVBoxLayout(self), margins=(20, 18, 20, 16), spacing=10)
         for part in (self._text, self.list, self._fault, self.buttons):
             rows.addWidget(part)
         resize_on_screen(self, 820, 480)

@@ -31,6 +31,7 @@ from app.export.figure import LOGICAL_DPI
 from app.export.tables import cell_text
 from app.theme import Theme
 from app.widgets.labels import text_label
+from app.widgets.layouts import STRETCH, fill
 from app.widgets.name_combo import NameCombo
 from app.widgets.screen_fit import resize_on_screen
 from forecasting.attribution import Ablated, Explanation
@@ -198,22 +199,15 @@ class ExplanationDialog(QDialog):
         whole, rows = QVBoxLayout(self), QVBoxLayout(self.content)
         rows.setContentsMargins(0, 0, 8, 0)
         head, foot = QHBoxLayout(), QHBoxLayout()
-        head.addWidget(self.symbol)
-        head.addStretch(1)
-        foot.addStretch(1)
-        foot.addWidget(self.copy_button)
-        foot.addWidget(self.save_button)
-        whole.addLayout(head)
-        whole.addWidget(scroll, 1)
-        whole.addLayout(foot)
+        fill(head, self.symbol, STRETCH)
+        fill(foot, STRETCH, self.copy_button, self.save_button)
+        fill(whole, head, (scroll, 1), foot)
         for text, part in (
             (self.tr("By input"), self.inputs),
             (self.tr("By bar of the lookback"), self.strip),
         ):
-            rows.addWidget(text_label(text, "heading", wrap=False))
-            rows.addWidget(part)
-        rows.addWidget(self._ends)
-        rows.addWidget(self._text)
+            fill(rows, text_label(text, "heading", wrap=False), part)
+        fill(rows, self._ends, self._text)
         extra = (self.attention, self._gains_heading, self.gains, self._gains_text)
         for widget in extra:
             rows.addWidget(widget)

@@ -27,6 +27,7 @@ from app.number_format import number
 from app.theme import Theme
 from app.widgets.empty_state import EmptyState
 from app.widgets.labels import text_label
+from app.widgets.layouts import fill
 from app.widgets.table_view import TableView
 from forecasting.checks import some_names
 
@@ -227,11 +228,7 @@ class JournalPanel(QStackedWidget):
         split.addWidget(self._over_time())
         split.setStretchFactor(0, 3)
         split.setStretchFactor(1, 2)
-        rows = QVBoxLayout(full)
-        rows.setContentsMargins(10, 8, 10, 6)
-        rows.setSpacing(6)
-        rows.addLayout(top)
-        rows.addWidget(split, 1)
+        fill(QVBoxLayout(full), top, (split, 1), margins=(10, 8, 10, 6), spacing=6)
         return full
 
     def _over_time(self) -> QWidget:

@@ -32,6 +32,7 @@ from app.background import Failure
 from app.theme import Theme
 from app.widgets.form_builder import DecimalBox, WholeBox
 from app.widgets.labels import text_label
+from app.widgets.layouts import fill
 from app.widgets.name_combo import NameCombo
 from app.widgets.quality_list import QualityList
 from app.widgets.screen_fit import resize_on_screen
@@ -374,20 +375,16 @@ class JudgeDialog(QDialog):
         self.judge_requested.emit()
 
     def _lay_out(self) -> None:
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(16, 14, 16, 12)
-        rows.setSpacing(8)
+        rows = fill(QVBoxLayout(self), margins=(16, 14, 16, 12), spacing=8)
         for part in (self._summary, self._hint, self._bar):
             rows.addWidget(part)
-        rows.addWidget(self.table, 3)
-        rows.addLayout(self._fields())
+        fill(rows, (self.table, 3), self._fields())
         self._noticed = QScrollArea()
         self._noticed.setWidget(self._findings)
         self._noticed.setWidgetResizable(True)
         self._noticed.setAccessibleName(_tr("What was assumed of the file"))
         self._noticed.hide()
-        rows.addWidget(self._noticed, 1)
-        rows.addWidget(self._button_row())
+        fill(rows, (self._noticed, 1), self._button_row())
 
     def _fields(self) -> QGridLayout:
         self.cutoff.setPlaceholderText(_tr("as the file says, or 2024-01-31"))

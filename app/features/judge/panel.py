@@ -22,6 +22,7 @@ from app.accessibility import complete, take_literally
 from app.features.evaluation.evaluation_view import EvaluationView
 from app.theme import Theme
 from app.widgets.late import Late
+from app.widgets.layouts import fill
 from app.widgets.name_combo import NameCombo
 from app.widgets.quality_list import QualityList
 from app.widgets.screen_fit import resize_on_screen
@@ -127,8 +128,7 @@ class JudgementWindow(QDialog):
         head = QHBoxLayout()
         label = QLabel(self.tr("&Model"))
         label.setBuddy(self.models)
-        head.addWidget(label)
-        head.addWidget(self.models, 1)
+        fill(head, label, (self.models, 1))
         for button in (self.report, self.export, self.journal):
             button.setAutoDefault(False)
             head.addWidget(button)
@@ -142,7 +142,4 @@ class JudgementWindow(QDialog):
         split.addWidget(scroll)
         split.setStretchFactor(0, 4)
         split.setStretchFactor(1, 1)
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(12, 10, 12, 10)
-        rows.addLayout(head)
-        rows.addWidget(split, 1)
+        fill(QVBoxLayout(self), head, (split, 1), margins=(12, 10, 12, 10))

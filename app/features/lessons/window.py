@@ -34,6 +34,7 @@ from app.charts.picture_view import PictureView
 from app.lessons.lesson import Lesson, Step
 from app.theme import LIGHT, Theme
 from app.widgets.labels import text_label
+from app.widgets.layouts import STRETCH, fill
 from app.widgets.screen_fit import resize_on_screen
 from forecasting.events import Progress
 from forecasting.source_registry import catalog
@@ -88,9 +89,7 @@ class LessonWindow(QDialog):
         split.addWidget(self._stage)
         split.setStretchFactor(1, 1)
         split.setSizes([_LIST, _SIZE[0] - _LIST])
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(10, 10, 10, 10)
-        rows.addWidget(split)
+        fill(QVBoxLayout(self), split, margins=(10, 10, 10, 10))
         self.list.setCurrentRow(0)
         complete(self)
         take_literally(self)
@@ -221,18 +220,13 @@ class LessonWindow(QDialog):
             lambda _index: self.language_chosen.emit(self.language.currentData())
         )
         self._language_row = QWidget()
-        row = QHBoxLayout(self._language_row)
-        row.setContentsMargins(0, 0, 0, 0)
+        row = fill(QHBoxLayout(self._language_row), margins=(0, 0, 0, 0))
         label = QLabel(self.tr("&Language"))
         label.setBuddy(self.language)
-        row.addWidget(label)
-        row.addWidget(self.language, 1)
+        fill(row, label, (self.language, 1))
         self._language_row.hide()
         left = QWidget()
-        rows = QVBoxLayout(left)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.addWidget(self._language_row)
-        rows.addWidget(self.list, 1)
+        fill(QVBoxLayout(left), self._language_row, (self.list, 1), margins=(0, 0, 0, 0))
         return left
 
     def _make_words(self) -> None:
@@ -261,15 +255,10 @@ class LessonWindow(QDialog):
             buttons.addWidget(button)
         buttons.addStretch(1)
         page = QWidget()
-        rows = QVBoxLayout(page)
-        rows.setContentsMargins(20, 12, 20, 12)
-        rows.setSpacing(12)
+        rows = fill(QVBoxLayout(page), margins=(20, 12, 20, 12), spacing=12)
         for part in (self._heading, self._summary):
             rows.addWidget(part)
-        rows.addLayout(buttons)
-        rows.addWidget(self.bar)
-        rows.addWidget(self._state)
-        rows.addStretch(1)
+        fill(rows, buttons, self.bar, self._state, STRETCH)
         self._enable(running=False)
         return page
 
@@ -302,9 +291,7 @@ class LessonWindow(QDialog):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setAccessibleName(self.tr("Step of the lesson"))
-        buttons = QHBoxLayout()
-        buttons.addWidget(self._count)
-        buttons.addStretch(1)
+        buttons = fill(QHBoxLayout(), self._count, STRETCH)
         for button in (self.export, self.back, self.next):
             button.setAutoDefault(False)
             buttons.addWidget(button)
@@ -315,10 +302,7 @@ class LessonWindow(QDialog):
         split.setStretchFactor(0, 1)
         split.setSizes([_SIZE[0] - _LIST - _WORDS, _WORDS])
         page = QWidget()
-        whole = QVBoxLayout(page)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(split, 1)
-        whole.addLayout(buttons)
+        fill(QVBoxLayout(page), (split, 1), buttons, margins=(0, 0, 0, 0))
         return page
 
     def _choose(self, row: int) -> None:
@@ -409,9 +393,7 @@ class LessonWindow(QDialog):
             label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setBuddy(button)
-            row = QHBoxLayout()
-            row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
-            row.addWidget(label, 1)
+            row = fill(QHBoxLayout(), (button, 0, Qt.AlignmentFlag.AlignTop), (label, 1))
             self._answers.addLayout(row)
             self._group.addButton(button, number)
             button.clicked.connect(self._answered)

@@ -32,6 +32,7 @@ from app.undo_history import Change, UndoHistory
 from app.widgets.form_builder import SettingsForm
 from app.widgets.form_scroll import FormScroll
 from app.widgets.labels import text_label
+from app.widgets.layouts import STRETCH, fill
 from app.widgets.remedies import remedy_label
 from forecasting.checks import cautions
 from forecasting.config import GROUPS, RunConfig, Settings
@@ -117,21 +118,16 @@ class ModelPanel(QWidget):
         self._filling = False
         self._running = False
         inside = QWidget()
-        rows = QVBoxLayout(inside)
-        rows.setContentsMargins(10, 4, 10, 10)
-        rows.setSpacing(6)
+        rows = fill(QVBoxLayout(inside), margins=(10, 4, 10, 10), spacing=6)
         self._make_forms()
         chosen_first, buttons = self._chosen_first(), self._buttons()
-        rows.addLayout(self._preset_row())
-        rows.addSpacing(4)
+        fill(rows, self._preset_row(), 4)
         self._add_groups(rows)
         self._defaults = QPushButton(self.tr("Restore defaults"))
         self._defaults.clicked.connect(lambda: self.show_config(self._usual))
         self._suits = text_label(role="muted")
         self._suits.setVisible(False)
-        rows.addWidget(self._suits)
-        rows.addWidget(self._defaults, 0, Qt.AlignmentFlag.AlignLeft)
-        rows.addStretch(1)
+        fill(rows, self._suits, (self._defaults, 0, Qt.AlignmentFlag.AlignLeft), STRETCH)
         self._scroll = FormScroll(inside)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
@@ -352,8 +348,7 @@ class ModelPanel(QWidget):
             self.remedy_requested.emit(self._remedy)
 
     def _preset_row(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(4)
+        row = fill(QHBoxLayout(), spacing=4)
         self._presets: list[QToolButton] = []
         self._choice = QButtonGroup(self)
         for preset in PRESETS:
@@ -468,9 +463,7 @@ class ModelPanel(QWidget):
         self.stop_button.setToolTip(self.tr("Stop and keep the best network so far (Esc)"))
         self.train_button.clicked.connect(self.train_requested)
         self.stop_button.clicked.connect(self.stop_requested)
-        row = QHBoxLayout()
-        row.setContentsMargins(10, 8, 10, 6)
-        row.setSpacing(8)
+        row = fill(QHBoxLayout(), margins=(10, 8, 10, 6), spacing=8)
         for button, stretch in ((self.train_button, 2), (self.stop_button, 1)):
             button.setMinimumHeight(36)
             button.setIconSize(QSize(16, 16))

@@ -20,6 +20,7 @@ from app.charts.plot import Columns
 from app.theme import Theme
 from app.widgets.empty_state import EmptyState
 from app.widgets.form_builder import WholeBox
+from app.widgets.layouts import fill
 from app.widgets.name_combo import NameCombo
 from app.widgets.table_view import TableView
 
@@ -75,9 +76,7 @@ class OddsPanel(QWidget):
         self._stage = QStackedWidget()
         self._stage.addWidget(self._empty)
         self._stage.addWidget(self._page())
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(self._stage)
+        fill(QVBoxLayout(self), self._stage, margins=(0, 0, 0, 0))
         self.add_button.clicked.connect(lambda _checked=False: self.add_requested.emit())
         self.remove_button.clicked.connect(
             lambda _checked=False: self.remove_requested.emit(self.line_names.currentIndex())
@@ -93,22 +92,17 @@ class OddsPanel(QWidget):
         page = QWidget()
         label = QLabel(self.tr("&Within"))
         label.setBuddy(self.until)
-        rows = QVBoxLayout(page)
-        rows.setContentsMargins(6, 4, 6, 4)
-        rows.setSpacing(4)
+        rows = fill(QVBoxLayout(page), margins=(6, 4, 6, 4), spacing=4)
         for parts in (
             (self.add_button, self.line_names, self.remove_button),
             (label, self.until, self.paths_box, self.extremes_box),
         ):
-            bar = QHBoxLayout()
-            bar.setSpacing(8)
+            bar = fill(QHBoxLayout(), spacing=8)
             for part in parts:
                 bar.addWidget(part)
             bar.addStretch(1)
             rows.addLayout(bar)
-        rows.addWidget(self._source)
-        rows.addWidget(self._told)
-        rows.addWidget(self.table, 1)
+        fill(rows, self._source, self._told, (self.table, 1))
         return page
 
     def show_nothing(self) -> None:

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from app.theme import Theme, icon
 from app.widgets.chart_header import ElidedLabel, price
+from app.widgets.layouts import fill
 from forecasting.series import Floats, Forecast, within
 
 #: Milliseconds from one day to the next while playing, by what the button says.
@@ -153,13 +154,9 @@ class PastForecastNavigator(QWidget):
                 button.setIcon(icon(shown, self._theme))
 
     def _lay_out(self) -> None:
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(8, 0, 8, 4)
-        rows.setSpacing(0)
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        rows.addLayout(row)
-        rows.addWidget(self._words)
+        rows = fill(QVBoxLayout(self), margins=(8, 0, 8, 4), spacing=0)
+        row = fill(QHBoxLayout(), spacing=4)
+        fill(rows, row, self._words)
         tips = {
             "previous": self.tr("Previous past forecast (Alt+Left)"),
             "train": self.tr("Play (Ctrl+Shift+Space)"),
@@ -174,10 +171,7 @@ class PastForecastNavigator(QWidget):
             self._buttons[name] = button
         for part in (*(self._buttons[name] for name in ("previous", "train", "next")), self.pace):
             row.addWidget(part)
-        row.addWidget(self.slider, 1)
-        row.addWidget(self.jumps)
-        row.addWidget(self._buttons["draw-hide"])
-        row.addWidget(self._buttons["cancel"])
+        fill(row, (self.slider, 1), self.jumps, self._buttons["draw-hide"], self._buttons["cancel"])
         self._buttons["previous"].clicked.connect(lambda: self.step_requested.emit(-1))
         self._buttons["next"].clicked.connect(lambda: self.step_requested.emit(1))
         self._buttons["cancel"].clicked.connect(self.close_requested)

@@ -35,6 +35,7 @@ from app.widgets.form_builder import WholeBox
 from app.widgets.form_scroll import FormScroll
 from app.widgets.labels import text_label
 from app.widgets.late import Late
+from app.widgets.layouts import STRETCH, fill
 from app.widgets.table_view import TableView
 from forecasting.series import Floats
 
@@ -106,17 +107,10 @@ class PortfolioPanel(QWidget):
             self._pages.addWidget(page)
         self.view.currentIndexChanged.connect(self._pages.setCurrentIndex)
         right = QWidget()
-        rows = QVBoxLayout(right)
-        rows.addWidget(self._told)
-        choice = QHBoxLayout()
-        choice.addWidget(self.view)
-        choice.addStretch(1)
-        rows.addLayout(choice)
-        rows.addWidget(self._pages, 1)
-        whole = QHBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(self._left())
-        whole.addWidget(right, 1)
+        rows = fill(QVBoxLayout(right), self._told)
+        choice = fill(QHBoxLayout(), self.view, STRETCH)
+        fill(rows, choice, (self._pages, 1))
+        fill(QHBoxLayout(self), self._left(), (right, 1), margins=(0, 0, 0, 0))
         self._wire()
         self.show_running(running=False, ready=False)
 
@@ -142,28 +136,21 @@ class PortfolioPanel(QWidget):
 
     def _left(self) -> QWidget:
         left = QWidget()
-        rows = QVBoxLayout(left)
-        rows.addWidget(self.weights, 1)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.equal_button)
-        buttons.addWidget(self.file_button)
+        rows = fill(QVBoxLayout(left), (self.weights, 1))
+        buttons = fill(QHBoxLayout(), self.equal_button, self.file_button)
         rows.addLayout(buttons)
         form = QFormLayout()
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         form.addRow(self.tr("&Model"), self.model)
         form.addRow(self.tr("H&orizon"), self.horizon)
-        rows.addLayout(form)
-        rows.addWidget(self.backtest_box)
-        rows.addWidget(self.value_button)
+        fill(rows, form, self.backtest_box, self.value_button)
         return FormScroll(left, fixed=True)
 
     def _backtest_page(self) -> QWidget:
         page = QWidget()
-        rows = QVBoxLayout(page)
-        rows.setContentsMargins(0, 0, 0, 0)
+        rows = fill(QVBoxLayout(page), margins=(0, 0, 0, 0))
         self._judged.setMinimumHeight(_LOWEST_CHART)
-        rows.addWidget(self._verdict)
-        rows.addWidget(self._judged, 1)
+        fill(rows, self._verdict, (self._judged, 1))
         return FormScroll(page)
 
     def _wire(self) -> None:

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from app.accessibility import literal
 from app.widgets.labels import text_label
+from app.widgets.layouts import fill
 from app.widgets.screen_fit import resize_on_screen
 
 _WIDE, _HIGH = 620, 360
@@ -56,12 +57,9 @@ class DifferenceDialog(QDialog):
         copy = buttons.addButton(self.tr("Copy"), QDialogButtonBox.ButtonRole.ActionRole)
         copy.clicked.connect(lambda: QApplication.clipboard().setText(self._text))
         buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(20, 18, 20, 16)
-        layout.setSpacing(12)
-        layout.addWidget(title)
-        layout.addWidget(self.table, 1)
-        layout.addWidget(buttons)
+        fill(
+            QVBoxLayout(self), title, (self.table, 1), buttons, margins=(20, 18, 20, 16), spacing=12
+        )
         self.table.setVisible(bool(rows))
 
     def _filled(self, names: tuple[str, str], rows: Sequence[tuple[str, str, str]]) -> QTableWidget:

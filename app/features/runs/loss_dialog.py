@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 from app.charts.run_losses import MOST, RunLoss, RunLossChart
 from app.theme import Theme
 from app.widgets.labels import text_label
+from app.widgets.layouts import fill
 from app.widgets.screen_fit import resize_on_screen
 
 _WIDE, _HIGH = 760, 480
@@ -38,12 +39,9 @@ class LossDialog(QDialog):
         note.setVisible(bool(note.text()))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(20, 18, 20, 16)
-        rows.setSpacing(12)
-        rows.addWidget(self.chart, 1)
-        rows.addWidget(note)
-        rows.addWidget(buttons)
+        fill(
+            QVBoxLayout(self), (self.chart, 1), note, buttons, margins=(20, 18, 20, 16), spacing=12
+        )
 
     def _note(self, runs: Sequence[RunLoss]) -> str:
         without = sum(not run.history for run in runs)

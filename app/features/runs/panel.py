@@ -37,6 +37,7 @@ from app.features.runs.table import RunsFilter, RunsModel, RunsTable
 from app.theme import Theme, icon
 from app.widgets.empty_state import EmptyState
 from app.widgets.labels import text_label
+from app.widgets.layouts import fill
 from app.widgets.undo_line import UndoLine
 from forecasting.store.runs import RunRecord, StoredRun
 
@@ -276,14 +277,10 @@ class RunsPanel(QStackedWidget):
         )
 
     def _laid_out(self) -> QWidget:
-        top = QHBoxLayout()
-        top.setSpacing(4)
-        top.addWidget(self.search, 1)
-        top.addWidget(self._count)
-        top.addWidget(self.group)
-        top.addWidget(self.columns_button)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(0)
+        top = fill(
+            QHBoxLayout(), (self.search, 1), self._count, self.group, self.columns_button, spacing=4
+        )
+        buttons = fill(QHBoxLayout(), spacing=0)
         for button in self._buttons.values():
             buttons.addWidget(button)
         buttons.addStretch(1)

@@ -30,6 +30,7 @@ from app.widgets.empty_state import EmptyState
 from app.widgets.form_builder import SettingsForm
 from app.widgets.form_scroll import FormScroll
 from app.widgets.labels import text_label
+from app.widgets.layouts import STRETCH, fill
 from app.widgets.steady_label import TimeLeftLabel
 from forecasting.events import Progress
 
@@ -109,11 +110,7 @@ class SearchPanel(QWidget):
         self._stage = QStackedWidget()
         self._stage.addWidget(self._empty)
         self._stage.addWidget(self._right())
-        whole = QHBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.setSpacing(0)
-        whole.addWidget(self._left())
-        whole.addWidget(self._stage, 1)
+        fill(QHBoxLayout(self), self._left(), (self._stage, 1), margins=(0, 0, 0, 0), spacing=0)
         self._wire()
         self.show_choice(SearchBudget(), SearchScope())
         self.show_running(running=False, stopping=False, ready=False)
@@ -276,34 +273,21 @@ class SearchPanel(QWidget):
 
     def _left(self) -> QWidget:
         inside = QWidget()
-        rows = QVBoxLayout(inside)
-        rows.setContentsMargins(10, 8, 10, 8)
-        rows.setSpacing(6)
+        rows = fill(QVBoxLayout(inside), margins=(10, 8, 10, 8), spacing=6)
         width = max(self._budget.label_width, self._scope.label_width)
         for form in (self._budget, self._scope):
             form.set_label_width(width)
         pair, second = QHBoxLayout(), QHBoxLayout()
-        pair.addWidget(self.search_button, 1)
-        pair.addWidget(self.arena_button, 1)
-        second.addWidget(self.pause_button, 1)
-        second.addWidget(self.stop_button, 1)
-        rows.addLayout(pair)
-        rows.addWidget(self.resume_button)
-        rows.addLayout(second)
-        rows.addWidget(self._budget)
-        rows.addWidget(self._scope)
-        rows.addStretch(1)
+        fill(pair, (self.search_button, 1), (self.arena_button, 1))
+        fill(second, (self.pause_button, 1), (self.stop_button, 1))
+        fill(rows, pair, self.resume_button, second, self._budget, self._scope, STRETCH)
         self.offer_resume(0)
         return FormScroll(inside, fixed=True)
 
     def _right(self) -> QWidget:
         page, top, state = QWidget(), QHBoxLayout(), QHBoxLayout()
-        top.addWidget(self.view, 2)
-        top.addStretch(1)
-        top.addWidget(self.open_button)
-        top.addWidget(self.use_button)
-        state.addWidget(self._headline, 1)
-        state.addWidget(self._time)
+        fill(top, (self.view, 2), STRETCH, self.open_button, self.use_button)
+        fill(state, (self._headline, 1), self._time)
         self._pages.setMinimumHeight(_LOWEST)
         rows = QVBoxLayout(page)
         rows.setContentsMargins(6, 8, 6, 8)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 from app.charts.learning_rate import LearningRateChart
 from app.theme import Theme
 from app.widgets.labels import text_label
+from app.widgets.layouts import fill
 from forecasting.events import LearningRatesTried
 
 
@@ -42,9 +43,7 @@ class LearningRateDialog(QDialog):
         self.chart.chosen.connect(self._name_rate)
         buttons.accepted.connect(self._take)
         buttons.rejected.connect(self.reject)
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(20, 18, 20, 16)
-        rows.setSpacing(12)
+        rows = fill(QVBoxLayout(self), margins=(20, 18, 20, 16), spacing=12)
         for part, stretch in ((words, 0), (self.chart, 1), (buttons, 0)):
             rows.addWidget(part, stretch)
         self.chart.show_tried(tried)

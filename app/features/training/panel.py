@@ -25,6 +25,7 @@ from app.theme import Theme, icon
 from app.widgets.empty_state import EmptyState
 from app.widgets.labels import text_label
 from app.widgets.late import Late
+from app.widgets.layouts import STRETCH, fill
 from app.widgets.steady_label import TimeLeftLabel
 from forecasting.events import Diagnosis, EpochEnd, Progress, SplitMade, StepNorms
 
@@ -229,11 +230,9 @@ class TrainingPanel(QStackedWidget):
             self._views.addWidget(view)
         self._tabs.currentChanged.connect(self._views.setCurrentIndex)
         self._tabs.currentChanged.connect(self._look)
-        top = QHBoxLayout()
-        top.setSpacing(8)
+        top = fill(QHBoxLayout(), spacing=8)
         for part in (self._headline, self._pause, self._longer, self._time):
             top.addWidget(part)
-        top.addStretch(1)
-        top.addWidget(self._tabs)
+        fill(top, STRETCH, self._tabs)
         self.show_control(pausing=False, paused=False, longer=False)
         return top

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QWidget
 
+from app.widgets.layouts import fill
+
 
 class Scrubber(QWidget):
     """A slider over the moments of a training; at its right end it follows the newest.
@@ -41,9 +43,7 @@ class Scrubber(QWidget):
         self._name.setMinimumWidth(
             self.fontMetrics().horizontalAdvance(self.tr("Final forecast") + "00")
         )
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(10)
+        row = fill(QHBoxLayout(self), margins=(0, 0, 0, 0), spacing=10)
         for part, stretch in ((title, 0), (self.slider, 1), (self._name, 0)):
             row.addWidget(part, stretch)
         self.show_moments(())

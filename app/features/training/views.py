@@ -30,6 +30,7 @@ from app.charts.memory import MemoryChart, Trace, share_text
 from app.number_format import significant
 from app.theme import Theme
 from app.widgets.empty_state import EmptyState
+from app.widgets.layouts import fill
 from app.widgets.name_combo import NameCombo
 from app.widgets.remedies import remedy_label
 from forecasting.events import Diagnosis, EpochEnd, SplitMade, StepNorms
@@ -69,18 +70,11 @@ class Facts(QGridLayout):
 
 def _beside(facts: Facts, tools: Sequence[QWidget], chart: QWidget) -> QHBoxLayout:
     """Put figures and what changes the view at the left of a chart."""
-    left = QVBoxLayout()
-    left.setSpacing(4)
-    left.addLayout(facts)
+    left = fill(QVBoxLayout(), facts, spacing=4)
     for tool in tools:
         left.addWidget(tool)
     left.addStretch(1)
-    whole = QHBoxLayout()
-    whole.setContentsMargins(0, 0, 0, 0)
-    whole.setSpacing(14)
-    whole.addLayout(left)
-    whole.addWidget(chart, 1)
-    return whole
+    return fill(QHBoxLayout(), left, (chart, 1), margins=(0, 0, 0, 0), spacing=14)
 
 
 class LossView(QWidget):
@@ -264,8 +258,7 @@ class MemoryView(QWidget):
 
     def _tools(self) -> QWidget:
         choice = QButtonGroup(self)
-        kinds = QHBoxLayout()
-        kinds.setSpacing(4)
+        kinds = fill(QHBoxLayout(), spacing=4)
         for button, name, text in (
             (self.map, self.tr("Map"), self.tr("Colours by layer and lag")),
             (
@@ -283,11 +276,7 @@ class MemoryView(QWidget):
         self.map.setChecked(True)
         self.curves.toggled.connect(lambda on: self.chart.set_view("curves" if on else "map"))
         tools = QWidget()
-        rows = QVBoxLayout(tools)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setSpacing(6)
-        rows.addLayout(kinds)
-        rows.addWidget(self.compare)
+        fill(QVBoxLayout(tools), kinds, self.compare, margins=(0, 0, 0, 0), spacing=6)
         return tools
 
     def set_theme(self, theme: Theme) -> None:

@@ -17,6 +17,7 @@ from app.features.watchlist.row_order import (
 )
 from app.number_format import number
 from app.widgets.labels import text_label
+from app.widgets.layouts import fill
 
 #: Rows from which the box is shown: fewer are seen at once.
 _MANY = 9
@@ -62,11 +63,7 @@ class ListFinder(QWidget):
         self.box.setClearButtonEnabled(True)
         self.box.textChanged.connect(self.changed)
         self._count = text_label(role="muted", wrap=False)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(6)
-        row.addWidget(self.box, 1)
-        row.addWidget(self._count)
+        fill(QHBoxLayout(self), (self.box, 1), self._count, margins=(0, 0, 0, 0), spacing=6)
         self.hide()
 
     @property

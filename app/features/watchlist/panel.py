@@ -33,6 +33,7 @@ from app.widgets.auto_combo import AutoCombo
 from app.widgets.chart_header import ElidedLabel
 from app.widgets.empty_state import EmptyState
 from app.widgets.labels import text_label
+from app.widgets.layouts import STRETCH, fill
 from app.widgets.quality_list import QualityList
 from app.widgets.undo_line import UndoLine
 from forecasting.calendars import SUFFIXES
@@ -325,9 +326,7 @@ class DataPanel(QStackedWidget):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setMinimumHeight(_LOWEST)
         full = QWidget()
-        rows = QVBoxLayout(full)
-        rows.setContentsMargins(0, 4, 0, 0)
-        rows.setSpacing(4)
+        rows = fill(QVBoxLayout(full), margins=(0, 4, 0, 0), spacing=4)
         top = QVBoxLayout()
         top.setContentsMargins(8, 0, 8, 0)
         top.setSpacing(4)
@@ -336,8 +335,7 @@ class DataPanel(QStackedWidget):
         top.addWidget(self.list)
         top.addWidget(self._undo)
         top.addWidget(self._trained)
-        rows.addLayout(top)
-        rows.addWidget(scroll, 1)
+        fill(rows, top, (scroll, 1))
         return full
 
     def _button_row(self) -> QHBoxLayout:
@@ -352,8 +350,7 @@ class DataPanel(QStackedWidget):
                 self.tr("Sort, choose columns, group, import and export the list"),
             ),
         }
-        row = QHBoxLayout()
-        row.setSpacing(2)
+        row = fill(QHBoxLayout(), spacing=2)
         for name, (text, tip) in texts.items():
             button = QToolButton()
             button.setAccessibleName(text)
@@ -499,14 +496,8 @@ class _Trouble(QFrame):
         self.setProperty("role", "card")
         self._words = text_label(plain=True, selectable=True)
         self.retry, self.options = QPushButton(), QPushButton(self.tr("Options…"))
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.retry)
-        buttons.addWidget(self.options)
-        buttons.addStretch(1)
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(10, 8, 10, 8)
-        rows.addWidget(self._words)
-        rows.addLayout(buttons)
+        buttons = fill(QHBoxLayout(), self.retry, self.options, STRETCH)
+        fill(QVBoxLayout(self), self._words, buttons, margins=(10, 8, 10, 8))
 
     def show_row(self, row: Row) -> None:
         """Tell of the trouble of a row; hidden where there is none."""

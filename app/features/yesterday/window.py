@@ -20,6 +20,7 @@ from app.accessibility import complete, take_literally
 from app.features.yesterday.chart import YesterdayChart
 from app.theme import Theme
 from app.widgets.labels import text_label
+from app.widgets.layouts import fill
 from app.widgets.name_combo import NameCombo
 from app.widgets.screen_fit import resize_on_screen
 from forecasting.next_bar import NextBar
@@ -97,24 +98,14 @@ class YesterdayWindow(QDialog):
         self.chart.set_theme(theme)
 
     def _lay_out(self) -> None:
-        head = QHBoxLayout()
-        head.addWidget(self.runs, 1)
-        head.addWidget(self.level)
+        head = fill(QHBoxLayout(), (self.runs, 1), self.level)
         move = QHBoxLayout()
         label = QLabel(self.tr("&Move the line"))
         label.setBuddy(self.slider)
-        move.addWidget(label)
-        move.addWidget(self.slider, 1)
-        move.addWidget(self.best)
+        fill(move, label, (self.slider, 1), self.best)
         for button in (self.best, self.level):
             button.setAutoDefault(False)
-        rows = QVBoxLayout(self)
-        rows.addLayout(head)
-        rows.addWidget(self.facts)
-        rows.addWidget(self.chart, 1)
-        rows.addLayout(move)
-        rows.addWidget(self.fit)
-        rows.addWidget(self.hint)
+        fill(QVBoxLayout(self), head, self.facts, (self.chart, 1), move, self.fit, self.hint)
 
     def _show(self) -> None:
         found = self.shown
