@@ -374,8 +374,8 @@ def both_ways(
         patch.setattr(reader, "SMALL", 0)
         patch.setattr(fast_csv, "_BLOCK", 4000)
         patch.setattr(reader, "read_swiftly", noted)
-        quick = read(path)
-    return quick, read(path), taken == [True]
+        quick = reader.read(path)
+    return quick, reader.read(path), taken == [True]
 
 
 @pytest.mark.parametrize(
