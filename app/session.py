@@ -152,12 +152,10 @@ class Session(QObject):
         self._held: tuple[Activity, Callable[[Panel], Job]] | None = None
         self._accepted: list[tuple[str, Finding]] = []
         self._collector = Collector()
-        self._pulse = QTimer(self)
+        self._pulse = QTimer(self, interval=PULSE_MS)
         self._pulse.setObjectName("pulse")
-        self._pulse.setInterval(PULSE_MS)
         self._pulse.timeout.connect(self._beat)
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
+        self._soon = QTimer(self, singleShot=True)
         self._soon.timeout.connect(self._do_put_off)
         self._put_off: list[Callable[[], object]] = []
         self._is_fresh = False

@@ -66,10 +66,8 @@ class InputTable(QWidget):
         self._theme: Theme | None = None
         self._columns: tuple[ExogColumn, ...] = ()
         self._specs: dict[str, ExogSpec] = {}
-        self.search = QLineEdit()
-        self.search.setPlaceholderText(self.tr("Find a column"))
+        self.search = QLineEdit(placeholderText=self.tr("Find a column"), clearButtonEnabled=True)
         self.search.setAccessibleName(self.tr("Find a column"))
-        self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._filter)
         self.search.hide()
         self.table = QTableWidget(0, 6)
@@ -189,8 +187,7 @@ class InputTable(QWidget):
             form.addItem(self.tr(text), transform)
         kind.setCurrentIndex(max(0, kind.findData(spec.kind if spec else "")))
         form.setCurrentIndex(max(0, form.findData(spec.transform if spec else "level")))
-        delay = QLineEdit()
-        delay.setPlaceholderText("0")
+        delay = QLineEdit(placeholderText="0")
         delay.setMaximumWidth(70)
         delay.setToolTip(
             self.tr(

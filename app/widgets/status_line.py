@@ -36,8 +36,7 @@ class StatusLine(QObject):
         )
         self._left = TimeLeftLabel()
         self._asked_at = -math.inf
-        self._progress = QProgressBar()
-        self._progress.setTextVisible(False)
+        self._progress = QProgressBar(textVisible=False)
         self._progress.setFixedWidth(120)
         self._progress.setAccessibleName(self.tr("Progress"))
         self._series.setAccessibleName(self.tr("Shown series"))

@@ -47,7 +47,7 @@ class AuditDialog(QDialog):
         self._theme: Theme | None = None
         self._checks: tuple[Check, ...] = ()
         self.setWindowTitle(self.tr("Audit for leaks"))
-        self._headline, self._bar = text_label(role="heading"), QProgressBar()
+        self._headline, self._bar = text_label(role="heading"), QProgressBar(textVisible=False)
         self._text = text_label(
             self.tr(
                 "Every bar after a date is replaced by another future. No input, weight or "
@@ -56,7 +56,6 @@ class AuditDialog(QDialog):
             ),
             "muted",
         )
-        self._bar.setTextVisible(False)
         self._bar.setAccessibleName(self.tr("Progress of the audit"))
         inside = QWidget()
         self._rows = QGridLayout(inside)
@@ -64,9 +63,8 @@ class AuditDialog(QDialog):
         self._rows.setHorizontalSpacing(10)
         self._rows.setVerticalSpacing(8)
         self._rows.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self._scroll = QScrollArea()
+        self._scroll = QScrollArea(widgetResizable=True)
         self._scroll.setWidget(inside)
-        self._scroll.setWidgetResizable(True)
         rows = fill(QVBoxLayout(self), margins=(20, 18, 20, 16), spacing=10)
         for part in (self._headline, self._text, self._bar):
             rows.addWidget(part)

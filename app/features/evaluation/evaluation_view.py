@@ -94,8 +94,7 @@ class EvaluationView(QWidget):
         self.earned = EarnedTab()
         self.page = SummaryPage()
         self.page.day_chosen.connect(self.day_chosen)
-        self.tabs = QTabWidget()
-        self.tabs.setDocumentMode(True)
+        self.tabs = QTabWidget(documentMode=True)
         self.tabs.tabBar().setAccessibleName(self.tr("Parts of the judgement"))
         for tab, title in (
             (self._score_tab(), self.tr("Scores")),
@@ -304,9 +303,8 @@ class EvaluationView(QWidget):
         for part in (self._full, self._notes, self.table):
             rows.addWidget(part)
         rows.addStretch(1)
-        scroll = QScrollArea()
+        scroll = QScrollArea(widgetResizable=True)
         scroll.setWidget(inside)
-        scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         return scroll
 
@@ -354,8 +352,7 @@ class _PlotTab(QWidget):
 
     def _set(self, chart: Chart, table: TableView) -> None:
         """Put plot and table side by side."""
-        split = QSplitter(Qt.Orientation.Horizontal)
-        split.setChildrenCollapsible(False)
+        split = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
         side = QWidget()
         side.setLayout(self._side)
         self._side.setContentsMargins(6, 0, 0, 0)

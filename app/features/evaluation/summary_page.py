@@ -231,9 +231,8 @@ class SummaryPage(QWidget):
         for label in self._reasons:
             rows.addWidget(label)
         fill(rows, self._foot, STRETCH)
-        scroll = QScrollArea()
+        scroll = QScrollArea(widgetResizable=True)
         scroll.setWidget(inside)
-        scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setAccessibleName(self.tr("Reasons"))

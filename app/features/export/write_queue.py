@@ -52,8 +52,7 @@ class FileWriteQueue(QObject):
         super().__init__(parent)
         self._session = session
         self._orders: deque[_Order] = deque()
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
+        self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._next)
         self._task: Task | None = None
 

@@ -270,11 +270,10 @@ class Palette(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._offered, self._seen_active = tuple(offered), False
         self.field, self.list, self._none = (
-            QLineEdit(),
+            QLineEdit(placeholderText=self.tr("Type a command, a recent file or a sample")),
             QListWidget(),
             QLabel(self.tr("Nothing is called like that.")),
         )
-        self.field.setPlaceholderText(self.tr("Type a command, a recent file or a sample"))
         self.field.setAccessibleName(self.tr("Find a command"))
         self.field.textChanged.connect(self._filter)
         self.field.installEventFilter(self)

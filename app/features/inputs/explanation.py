@@ -192,9 +192,8 @@ class ExplanationDialog(QDialog):
         resize_on_screen(self, 580, 520)
 
     def _lay_out(self) -> None:
-        scroll = QScrollArea()
+        scroll = QScrollArea(widgetResizable=True)
         scroll.setWidget(self.content)
-        scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         whole, rows = QVBoxLayout(self), QVBoxLayout(self.content)
         rows.setContentsMargins(0, 0, 8, 0)

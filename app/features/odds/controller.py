@@ -76,9 +76,7 @@ class OddsController(FeatureController):
         self._drawn: OddsDrawn | None = None
         self._asked: tuple[PriceSeries, Forecast | None] | None = None
         self._pending: Callable[[], None] | None = None
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(_REST_MS)
+        self._soon = QTimer(self, singleShot=True, interval=_REST_MS)
         self._soon.timeout.connect(self._draw_paths)
         chart.line_dragged.connect(self._line_dragged)
         chart.date_dragged.connect(self._date_dragged)

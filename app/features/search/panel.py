@@ -79,9 +79,8 @@ class SearchPanel(QWidget):
                 "once. Try all sets every network beside the others."
             ),
         )
-        self._headline, self._bar = QLabel(), QProgressBar()
+        self._headline, self._bar = QLabel(), QProgressBar(textVisible=False)
         self._headline.setProperty("role", "heading")
-        self._bar.setTextVisible(False)
         self._bar.setAccessibleName(self.tr("Progress of the search"))
         self._bar.setMaximumHeight(8)
         self._time = TimeLeftLabel()
@@ -302,9 +301,8 @@ class SearchPanel(QWidget):
 
 def _scrolled(chart: ParallelCoordinates) -> QScrollArea:
     """Return a plot that is as wide as its axes need, scrolled where there is less room."""
-    area = QScrollArea()
+    area = QScrollArea(widgetResizable=True)
     area.setWidget(chart)
-    area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     return area

@@ -66,9 +66,7 @@ class TrainingController(QObject):
         self._offers: list[TrainingKept] = []
         self._theme = LIGHT
         self._rates: LearningRateDialog | None = None
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(_REST_MS)
+        self._soon = QTimer(self, singleShot=True, interval=_REST_MS)
         self._soon.timeout.connect(self._estimate)
         self._offer, self._training, self._model = offer, training, model
         self._training.pause_requested.connect(self.toggle_pause)

@@ -58,8 +58,7 @@ class WatchController(FeatureController):
         self._presets = context.presets
         self._choices: tuple[WatchChoice, ...] = ()
         self._tray: QSystemTrayIcon | None = None
-        self._timer = QTimer(self)
-        self._timer.setInterval(_EVERY_MIN * 60_000)
+        self._timer = QTimer(self, interval=_EVERY_MIN * 60_000)
         self._timer.timeout.connect(self.look)
         self._watch, self._unwatch, self._now = (
             context.actions[name] for name in ("watch", "unwatch", "watch_now")

@@ -320,9 +320,8 @@ class DataPanel(QStackedWidget):
                 0, 4, 0, 4
             )  # as high as its field, so that both stand on one line
             self._shapes.addRow(label, field)
-        scroll = QScrollArea()
+        scroll = QScrollArea(widgetResizable=True)
         scroll.setWidget(details)
-        scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setMinimumHeight(_LOWEST)
         full = QWidget()

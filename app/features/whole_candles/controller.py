@@ -59,9 +59,7 @@ class WholeCandlesController(FeatureController):
         box.toggled.connect(self._action.setChecked)
         self._action.toggled.connect(box.setChecked)
         self._action.toggled.connect(self._switch)
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(_REST_MS)
+        self._soon = QTimer(self, singleShot=True, interval=_REST_MS)
         self._soon.timeout.connect(self.show)
         session = self._session
         session.event_received.connect(self._take_event)
