@@ -566,7 +566,8 @@ def _gaussian(
 
 def walk_figures(walks: int = 400, bars: int = 1000) -> Iterator[str]:
     """Yield figure 5: probabilities of simulated normal walks beside theory, exact for closes
-    and by reflection in continuous time.
+    and by reflection in continuous time; and beside theory at the deviation that the model takes
+    each walk to have.
     """
     rng = np.random.default_rng(0)
     deviation = 0.01
@@ -581,10 +582,14 @@ def walk_figures(walks: int = 400, bars: int = 1000) -> Iterator[str]:
         )
     )
     theory = _theory(deviation)
+    ratios = np.linspace(0.3, 9, 30)
+    touched = {h: [theory(ratio * deviation, h)[0] for ratio in ratios] for h in STEPS}
     for name in ("random-walk", "har", "ewma"):
         predictor = calibrated_baseline(panel, name, HORIZON)
         marginals = Marginals.of_predictor(predictor, panel, HORIZON)
         paths = simulate(marginals, Residuals.of(panel), 2000)
+        low, high = (np.log(marginals.values[:, :, LEVELS.index(q)]) for q in (0.1, 0.9))
+        own = (high - low) / (2 * NormalDist().inv_cdf(0.9))  # deviation by walk and step
         gaps = []
         for change in CHANGES:
             beyond = paths.growth >= 1 + change if change > 0 else paths.growth <= 1 + change
@@ -596,16 +601,20 @@ def walk_figures(walks: int = 400, bars: int = 1000) -> Iterator[str]:
                 level = np.log1p(change)
                 exact, continuous = theory(level, h)
                 normal = NormalDist(0, deviation * h**0.5).cdf(-abs(level))
-                gaps.append((abs(finish[h - 1] - normal), abs(touch[h - 1] - exact)))
+                taken = np.interp(abs(level) * h**0.5 / own[:, h - 1], ratios, touched[h]).mean()
+                found = (finish[h - 1] - normal, touch[h - 1] - exact, touch[h - 1] - taken)
+                gaps.append(np.abs(found))
                 yield (
                     f"{name:12s} {change:+.0%} h={h:2d}: finish {100 * finish[h - 1]:6.2f} "
                     f"(theory {100 * normal:6.2f})  touch "
                     f"{100 * touch[h - 1]:6.2f} (closes {100 * exact:6.2f}, continuous "
                     f"{100 * continuous:6.2f})"
                 )
+        finish, touch, taken = 100 * np.max(gaps, axis=0)
+        spread = 100 * np.log(own[:, 0]).std()
         yield (
-            f"{name}: largest gap, finish {100 * max(g for g, _ in gaps):.2f} points, touch "
-            f"{100 * max(g for _, g in gaps):.2f} points"
+            f"{name}: largest gap, finish {finish:.2f} points, touch {touch:.2f} points, of "
+            f"touch to theory at its own deviation {taken:.2f}; that deviates by {spread:.1f} %"
         )
 
 
@@ -727,7 +736,9 @@ def main() -> None:
             dates[:: asked.step],
             asked.paths,
         ),
-        "portfolios": lambda: portfolio_figures(panel, predictor, warm, first, asked.paths),
+        "portfolios": lambda: portfolio_figures(
+            panel, predictor, warm[:: asked.step], first, asked.paths
+        ),
         "ranks": lambda: rank_figures(panel, predictor, dates, 4 * asked.paths),
         "widths": lambda: width_figures(panel, predictor, dates[:: asked.step], asked.paths),
     }

@@ -42,6 +42,8 @@ _ANSWER, _PERSISTENCE = 0.05, 0.92
 #: Spread of the factor that parts paths which drew the same date, in logs.
 JITTER = 0.1
 _LEAST_DATES = 30
+#: Paths that are added up at once, of some series together: as many as a processor keeps at hand.
+_AT_ONCE = 8192
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,11 +245,14 @@ class Dependence:
         """Return deviations of some series at each step of each path, [S, H, K] in units of
         today's volatility.
         """
-        rows = range(*series.indices(len(self.residuals.values)))
-        made = np.empty((len(rows), *self.drawn.shape), np.float32)
-        for out, row in zip(made, rows, strict=True):
-            innovations = self._innovations(row)
-            _accumulate(innovations, float(self.residuals.persistence[row]), out)
+        rows = np.arange(len(self.residuals.values))[series]
+        made = np.empty((rows.size, *self.drawn.shape), np.float32)
+        size = max(1, _AT_ONCE // self.drawn.shape[1])
+        for first in range(0, rows.size, size):
+            some = rows[first : first + size]
+            innovations = np.stack([self._innovations(int(row)) for row in some])
+            persistence = self.residuals.persistence[some, None].astype(np.float32)
+            _accumulate(innovations, persistence, made[first : first + size])
         return made
 
     def _innovations(self, row: int) -> Floats32:
@@ -262,15 +267,17 @@ class Dependence:
         return np.asarray((common + own).reshape(self.drawn.shape))
 
 
-def _accumulate(innovations: Floats32, persistence: float, out: Floats32) -> None:
-    """Add up innovations [H, K] with a variance that answers them, into ``out`` [H, K]."""
-    variance = np.ones(innovations.shape[1], np.float32)
+def _accumulate(innovations: Floats32, persistence: Floats32, out: Floats32) -> None:
+    """Add up innovations [S, H, K] with a variance that answers them, into ``out`` [S, H, K]; of a
+    sum its ``persistence`` [S, 1] is left one step later.
+    """
+    variance = np.ones_like(innovations[:, 0])
     total = np.zeros_like(variance)
     rest = np.float32(1 - _ANSWER - _PERSISTENCE)
-    for step, innovation in enumerate(innovations):
-        move = np.sqrt(variance) * innovation
-        total = total * np.float32(persistence) + move
-        out[step] = total
+    for step in range(innovations.shape[1]):
+        move = np.sqrt(variance) * innovations[:, step]
+        total = total * persistence + move
+        out[:, step] = total
         variance = rest + np.float32(_ANSWER) * move**2 + np.float32(_PERSISTENCE) * variance
 
 
