@@ -37,6 +37,7 @@ from forecasting.search import (
     make_sampler,
     reality_check,
 )
+from forecasting.search.blocks import EarlyCheck, run_block
 from forecasting.search.space import space_from
 from forecasting.search.trials import Trials
 from forecasting.store import SearchStore, StoredTrial
@@ -231,25 +232,69 @@ def test_optuna_searches_like_the_random_sampler_does() -> None:
     assert len(finished.trials.items) == 2
 
 
-def test_of_the_trials_at_a_block_the_better_half_goes_on() -> None:
-    trials = Trials(blocks_before_test(walk(), CONFIG, 2))
-    for number in range(6):
-        trial = Trial(number, {}, CONFIG, np.zeros(1))
-        trial.running_loss.append(float(number))
+def tried(losses: list[float], ratios: list[float]) -> tuple[Trials, list[bool]]:
+    """Bring trials to the end of their first block one after another, and tell which go on."""
+    trials, went_on = Trials(blocks_before_test(walk(), CONFIG, 2)), []
+    for number, (loss, ratio) in enumerate(zip(losses, ratios, strict=True)):
+        trial = Trial(number, {}, CONFIG, np.zeros(1), running_loss=[loss], ratios=[ratio])
         trials.items.append(trial)
-    assert [trials.goes_on(t) for t in trials.items] == [True, True, True, False, False, False]
-
-
-def test_of_equal_trials_at_a_block_half_go_on() -> None:
-    trials = Trials(blocks_before_test(walk(), CONFIG, 2))
-    for number in range(12):
-        trial = Trial(number, {}, CONFIG, np.zeros(1), running_loss=[1.0])
-        trials.items.append(trial)
-        if trials.goes_on(trial):
-            trial.running_loss.append(1.0)
-        else:
+        went_on.append(trials.goes_on(trial))
+        if not went_on[-1]:
             trial.state = "pruned"
-    assert [t.state for t in trials.items].count("pruned") == 6
+    return trials, went_on
+
+
+def test_a_trial_goes_on_with_a_low_loss_on_the_block_or_on_the_validation_part() -> None:
+    high = [9.0] * 6
+    assert tried([*high, 1.0, 9.5], [*high, 9.5, 9.5])[1][-2:] == [True, False]
+    assert tried([*high, 9.5, 9.5], [*high, 0.5, 9.5])[1][-2:] == [True, False]
+    trials, _ = tried(high, high)
+    other = Trial(6, {}, CONFIG, np.zeros(1), running_loss=[9.5], ratios=[9.5], unit="other")
+    trials.items.append(other)
+    assert trials.goes_on(other), "its validation losses compare with none"
+
+
+def test_of_equal_trials_at_a_block_a_third_go_on() -> None:
+    _, went_on = tried([1.0] * 12, [1.0] * 12)
+    assert sum(went_on) == 4
+
+
+def test_a_training_that_is_behind_at_the_early_check_ends_and_is_judged_all_the_same() -> None:
+    config = CONFIG.changed(epochs=10, learning_rate=0.01)
+    blocks = blocks_before_test(walk(), config, 2)
+    whole = run_block(blocks.work(config), 0, check=EarlyCheck(2, {}))
+    assert whole.checked
+    assert not whole.given_up
+    ahead = {whole.unit: [(0.0, True)] * 4}
+    ended = run_block(blocks.work(config), 0, check=EarlyCheck(2, ahead))
+    assert (ended.given_up, ended.stopped, ended.checked) == (True, False, whole.checked)
+    assert ended.losses.keys() == whole.losses.keys()
+    assert not run_block(
+        blocks.work(config), 0, check=EarlyCheck(2, {"other": [(0.0, True)] * 4})
+    ).given_up
+    trials = Trials(blocks)
+    for number, result in enumerate((whole, ended)):
+        trial = Trial(number, {}, config, np.full(len(blocks.dates), np.nan))
+        trials.items.append(trial)
+        trials.record(trial, 0, result)
+    assert trials.gains.shape[1] == 1, "what was given up is corrected for"
+    assert [len(t.ratios) for t in trials.items] == [1, 0]
+    check = trials.early_check(10)
+    assert check.epoch == 2
+    assert [*check.earlier.values()] == [[(whole.checked, True), (ended.checked, False)]]
+
+
+def test_the_estimator_learns_from_what_was_given_up() -> None:
+    pytest.importorskip("optuna")
+    space = space_from({"input_size": [*range(2, 202, 4)], "model": ["rnn", "lstm"]}, CONFIG)
+    sampler = make_sampler("tpe", space, 0)
+    asked = []
+    for _ in range(40):
+        suggestion = sampler.ask()
+        assert suggestion is not None
+        asked.append(suggestion.values["input_size"])
+        sampler.observe(suggestion, [], complete=False, checked=1 + abs(asked[-1] - 102.0))
+    assert np.mean(np.abs(np.array(asked[25:]) - 102) <= 20) > 0.5
 
 
 def test_of_listed_numbers_the_neighbours_of_good_ones_are_tried() -> None:

@@ -57,7 +57,9 @@ def folds_of(work: Work) -> tuple[Fold, ...]:
     )
 
 
-def run_fold(work: Work, fold: Fold, should_stop: StopAsked) -> Generator[Event, None, FoldRun]:
+def run_fold(
+    work: Work, fold: Fold, should_stop: StopAsked, trained_enough: StopAsked = lambda: False
+) -> Generator[Event, None, FoldRun]:
     """Train on what lies before a fold, then forecast from its origins with the network and the
     baselines.
 
@@ -68,6 +70,8 @@ def run_fold(work: Work, fold: Fold, should_stop: StopAsked) -> Generator[Event,
         One of :func:`folds_of` this work.
     should_stop : callable
         Polled; once true, training ends and the weights so far forecast.
+    trained_enough : callable
+        The same for the training alone: what follows is not hurried.
 
     Yields
     ------
@@ -84,7 +88,9 @@ def run_fold(work: Work, fold: Fold, should_stop: StopAsked) -> Generator[Event,
     with threadpool_limits(1):
         panel, origins = _within(work, fold)
         split = _split(work, fold, panel)
-        fitted = yield from _trained(panel, split, work.config, should_stop)
+        fitted = yield from _trained(
+            panel, split, work.config, lambda: should_stop() or trained_enough()
+        )
         found = _judged(work, panel, origins, split, fitted, should_stop)
     partial = bool(found.left_out) or found.stride > 1
     last, device = fitted.history[-1], str(fitted.forecaster.device)

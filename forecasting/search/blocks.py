@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -20,6 +20,7 @@ from forecasting.baselines import PARTS
 from forecasting.cancellation import CancelledWorkError
 from forecasting.config import QUANTILES, BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError, DataError
+from forecasting.events import EpochEnd, Event
 from forecasting.files.closing import Closing
 from forecasting.generators import run_to_end
 from forecasting.series import Dates, Floats, Outcomes, Panel
@@ -28,7 +29,13 @@ from forecasting.series import Dates, Floats, Outcomes, Panel
 _SHARE = 0.2
 #: Fewest origin dates of a block.
 _LEAST_DATES = 5
+#: Of the trials that came to the early check, the best 1 / so many go on.
+_REDUCTION = 2
+#: Trials before any is given up.
+_UNPRUNED = 4
 StopAsked = Callable[[], bool]
+#: A loss that a trial had at some point, and whether it went on from there.
+Reached = tuple[float, bool]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,14 +112,65 @@ class OriginLosses:
         return cls(known.symbol, known.cutoff, crps_bp(known, 1), crps(known, 1) / unit)
 
 
+@dataclass(frozen=True)
+class EarlyCheck:
+    """Which trials are worth the rest of their first training.
+
+    Attributes
+    ----------
+    epoch : int
+        After which a trial is compared with earlier ones.
+    earlier : mapping of str to sequence of Reached
+        What these had reached there, by the unit of their validation losses.
+    """
+
+    epoch: int
+    earlier: Mapping[str, Sequence[Reached]]
+
+    def passes(self, unit: str, ratio: float) -> bool:
+        """Tell whether a training goes on."""
+        return among_best(ratio, self.earlier.get(unit, ()), _REDUCTION)
+
+
+def among_best(loss: float, earlier: Sequence[Reached], reduction: int) -> bool:
+    """Tell whether a loss is among the best ``1 / reduction`` of those that came so far, itself
+    included; of equal ones, such as networks that add nothing to their start, as many go on as
+    there is room for. The first few always go on.
+    """
+    count = len(earlier) + 1
+    if count < _UNPRUNED:
+        return True
+    ahead = sum(other < loss or (other == loss and went_on) for other, went_on in earlier)
+    return ahead < math.ceil(count / reduction)
+
+
 @dataclass(frozen=True, eq=False)
 class BlockResult:
-    """What one block of a trial leaves: losses by model, the network first, and whether it was
-    cut short.
+    """What one block of a trial leaves.
+
+    Attributes
+    ----------
+    losses : dict of str to OriginLosses
+        By model, the network first.
+    stopped : bool
+        Whether it was cut short by a stop.
+    unit : str
+        Validation loss of the network before its training, as text: losses of trials with the same
+        one compare.
+    ratio : float
+        Least validation loss of the training, as a share of that; 1 where the network adds nothing.
+    checked : float
+        The same after the epoch of the early check; 0 where there was none.
+    given_up : bool
+        Whether the training ended there.
     """
 
     losses: dict[str, OriginLosses]
     stopped: bool
+    unit: str = ""
+    ratio: float = 1.0
+    checked: float = 0.0
+    given_up: bool = False
 
 
 def blocks_before_test(panel: Panel, config: RunConfig, count: int) -> Blocks:
@@ -173,16 +231,53 @@ def blocks_before_test(panel: Panel, config: RunConfig, count: int) -> Blocks:
     )
 
 
-def run_block(work: Work, number: int, should_stop: StopAsked = lambda: False) -> BlockResult:
-    """Train and judge one block, from 0, of a trial; errors as of the training."""
+def run_block(
+    work: Work,
+    number: int,
+    should_stop: StopAsked = lambda: False,
+    check: EarlyCheck | None = None,
+) -> BlockResult:
+    """Train and judge one block, from 0, of a trial; errors as of the training.
+
+    A training that the check ends is judged with its weights so far.
+    """
     from forecasting.backtest.folds import folds_of, run_fold
 
     fold: Fold = folds_of(work)[number]
-    run: FoldRun = run_to_end(run_fold(work, fold, should_stop))
+    seen = _Validation(check)
+    training = run_fold(work, fold, should_stop, lambda: seen.given_up)
+    run: FoldRun = run_to_end(training, seen.see)
     losses = {
         name: OriginLosses.of(item) for name, item in run.outcomes.items() if name not in PARTS
     }
-    return BlockResult(losses, run.stopped == "user")
+    stopped = run.stopped == "user" and not seen.given_up
+    return BlockResult(losses, stopped, seen.unit, seen.ratio, seen.checked, seen.given_up)
+
+
+class _Validation:
+    """The validation loss of a training, as its events tell it.
+
+    Parameters
+    ----------
+    check : EarlyCheck or None
+    """
+
+    def __init__(self, check: EarlyCheck | None) -> None:
+        self._check = check
+        self._start = math.nan
+        self.unit, self.ratio, self.checked, self.given_up = "", 1.0, 0.0, False
+
+    def see(self, event: Event) -> None:
+        """Take in an event; decide at the epoch of the check."""
+        if not isinstance(event, EpochEnd):
+            return
+        if event.epoch == 0:
+            self._start, self.unit = event.val_loss, f"{event.val_loss:.6g}"
+        self.ratio = event.best_loss / self._start if self._start > 0 else 1.0
+        check = self._check
+        if check is not None and event.epoch == check.epoch < event.epochs:
+            self.checked = self.ratio
+            self.given_up = not check.passes(self.unit, self.ratio)
 
 
 class Crew(Closing):
@@ -192,18 +287,22 @@ class Crew(Closing):
     count = 1
 
     @abstractmethod
-    def submit(self, work: Work, number: int, should_stop: StopAsked) -> Future[BlockResult]:
+    def submit(
+        self, work: Work, number: int, should_stop: StopAsked, check: EarlyCheck | None = None
+    ) -> Future[BlockResult]:
         """Begin work on a block."""
 
 
 class Inline(Crew):
     """Runs each block in this process, before :meth:`submit` returns."""
 
-    def submit(self, work: Work, number: int, should_stop: StopAsked) -> Future[BlockResult]:
+    def submit(
+        self, work: Work, number: int, should_stop: StopAsked, check: EarlyCheck | None = None
+    ) -> Future[BlockResult]:
         """Run a block; a stop ends it early."""
         future: Future[BlockResult] = Future()
         try:
-            future.set_result(run_block(work, number, should_stop))
+            future.set_result(run_block(work, number, should_stop, check))
         except CancelledWorkError:
             future.set_result(BlockResult({}, stopped=True))
         except CandlecastError as error:
@@ -235,7 +334,9 @@ class Pool(Crew):
             for _ in range(count):
                 self._pool.submit(_make_ready)
 
-    def submit(self, work: Work, number: int, should_stop: StopAsked) -> Future[BlockResult]:
+    def submit(
+        self, work: Work, number: int, should_stop: StopAsked, check: EarlyCheck | None = None
+    ) -> Future[BlockResult]:
         """Give a block to a process.
 
         Raises
@@ -244,7 +345,7 @@ class Pool(Crew):
             A process was killed.
         """
         try:
-            return self._pool.submit(_run, replace(work, panel=self._nothing), number)
+            return self._pool.submit(_run, replace(work, panel=self._nothing), number, check)
         except BrokenProcessPool as error:
             raise CandlecastError(
                 "A process of the search ended unexpectedly.", "Search with --workers 1."
@@ -274,6 +375,6 @@ def _make_ready() -> None:
     import forecasting.backtest.folds  # noqa: F401
 
 
-def _run(work: Work, number: int) -> BlockResult:
+def _run(work: Work, number: int, check: EarlyCheck | None) -> BlockResult:
     assert _panel is not None
-    return run_block(replace(work, panel=_panel), number)
+    return run_block(replace(work, panel=_panel), number, check=check)

@@ -12,7 +12,7 @@ from forecasting.backtest.cluster import check_versions, connected, give_up, giv
 from forecasting.backtest.work import Work
 from forecasting.backtest.workers import training_lock
 from forecasting.errors import CandlecastError
-from forecasting.search.blocks import BlockResult, Crew, run_block
+from forecasting.search.blocks import BlockResult, Crew, EarlyCheck, run_block
 from forecasting.series import Panel
 
 
@@ -55,13 +55,17 @@ class ClusterCrew(Crew):
             raise self._lost() from error
 
     def submit(
-        self, work: Work, number: int, should_stop: Callable[[], bool]
+        self,
+        work: Work,
+        number: int,
+        should_stop: Callable[[], bool],
+        check: EarlyCheck | None = None,
     ) -> Future[BlockResult]:
         """Hand a block to the scheduler."""
         light = replace(work, panel=self._nothing)
         try:
             future: Future[BlockResult] = self._executor.submit(
-                _run, self._panel, light, number, self._id
+                _run, self._panel, light, number, self._id, check
             )
         except (OSError, CancelledError) as error:
             raise self._lost() from error
@@ -86,6 +90,8 @@ class ClusterCrew(Crew):
         )
 
 
-def _run(panel: Panel, work: Work, number: int, search: str) -> BlockResult:
+def _run(
+    panel: Panel, work: Work, number: int, search: str, check: EarlyCheck | None
+) -> BlockResult:
     with training_lock:
-        return run_block(replace(work, panel=panel), number, lambda: search in given_up)
+        return run_block(replace(work, panel=panel), number, lambda: search in given_up, check)

@@ -18,7 +18,7 @@ from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError
 from forecasting.events import Event, Notice, Progress
 from forecasting.search.blocks import BlockResult, Crew
-from forecasting.search.samplers import Sampler
+from forecasting.search.samplers import Sampler, Suggestion
 from forecasting.search.saved import SavedSearch, losses_of, restore_shared
 from forecasting.search.space import SearchSpace
 from forecasting.search.trials import (
@@ -181,6 +181,7 @@ class _Loop:
         self._tried[_key(trial.config)] = trial
         trial.by_date = losses_of(stored, len(blank)).copy()
         trial.running_loss = list(record.running_loss)
+        trial.unit, trial.checked, trial.ratios = record.unit, record.checked, list(record.ratios)
         trial.state, trial.reason = record.state, record.reason
         trial.seconds, trial.at = record.seconds, record.at
         trial.asked, trial.ended = record.asked, record.ended
@@ -211,7 +212,10 @@ class _Loop:
         names = self._means.baselines if trial.number == 0 else ()
         work = self._trials.blocks.work(trial.config, names)
         stop = self._means.should_stop if trial.number == 0 else self._over
-        future = self._means.crew.submit(work, len(trial.running_loss), stop)
+        number = len(trial.running_loss)
+        epochs = self._means.config.train.epochs
+        check = None if number else self._trials.early_check(epochs)
+        future = self._means.crew.submit(work, number, stop, check)
         self._running[future] = trial
 
     def _spent(self) -> float:
@@ -265,8 +269,7 @@ class _Loop:
                 self._add(trial)
                 self._tried[_key(trial.config)] = trial
                 return trial
-            complete = earlier.state == "complete"
-            sampler.observe(suggestion, earlier.running_loss, complete=complete)
+            _tell(sampler, suggestion, earlier)
             if len(self._tried) >= self._means.space.size:
                 break
         return None
@@ -317,7 +320,9 @@ class _Loop:
                 raise
             trial.state, trial.reason = "failed", error.message
             return
-        if len(trial.running_loss) == self._trials.blocks.count:
+        if result.given_up:
+            trial.state = "pruned"
+        elif len(trial.running_loss) == self._trials.blocks.count:
             trial.state = "complete"
         elif trial.number and not self._trials.goes_on(trial):
             trial.state = "pruned"
@@ -334,8 +339,7 @@ class _Loop:
     def _report(self, trial: Trial) -> None:
         sampler, complete = self._means.sampler, trial.state == "complete"
         if trial.suggestion is not None:
-            losses = () if trial.state == "failed" else trial.running_loss
-            sampler.observe(trial.suggestion, losses, complete=complete)
+            _tell(sampler, trial.suggestion, trial)
         elif complete and self._means.space.holds(trial.values):
             sampler.start_from(trial.values, trial.loss)
 
@@ -399,6 +403,14 @@ class _Loop:
         total = max(1, round(60 * budget.minutes))
         spent = min(total, int(self._spent()))
         return Progress(spent, total, message, float(total - spent))
+
+
+def _tell(sampler: Sampler, suggestion: Suggestion, trial: Trial) -> None:
+    """Let a sampler hear how a trial did."""
+    losses = trial.running_loss[: len(trial.ratios)] if trial.checked else trial.running_loss
+    if trial.state == "failed":
+        losses = []
+    sampler.observe(suggestion, losses, trial.state == "complete", trial.checked)
 
 
 def _key(config: RunConfig) -> str:

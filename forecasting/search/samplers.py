@@ -40,7 +40,13 @@ class Sampler(ABC):
         """Return the settings to be tried next; None where there are no more."""
 
     @abstractmethod
-    def observe(self, suggestion: Suggestion, losses: Sequence[float], complete: bool) -> None:
+    def observe(
+        self,
+        suggestion: Suggestion,
+        losses: Sequence[float],
+        complete: bool,
+        checked: float = 0.0,
+    ) -> None:
         """Hear of a trial.
 
         Parameters
@@ -48,9 +54,11 @@ class Sampler(ABC):
         suggestion : Suggestion
             As :meth:`ask` returned it.
         losses : sequence of float
-            Mean loss after each block, none of a trial that failed.
+            Mean loss after each block that it was trained for, none of a trial that failed.
         complete : bool
             Whether all blocks were run.
+        checked : float
+            What it had reached at the early check, the less the better; 0 where there was none.
         """
 
     def start_from(self, values: Mapping[str, Any], loss: float) -> None:  # noqa: B027
@@ -70,7 +78,13 @@ class RandomSampler(Sampler):
         """Return settings drawn at random."""
         return Suggestion({d.name: d.draw(self._rng) for d in self._space.dimensions})
 
-    def observe(self, suggestion: Suggestion, losses: Sequence[float], complete: bool) -> None:
+    def observe(
+        self,
+        suggestion: Suggestion,
+        losses: Sequence[float],
+        complete: bool,
+        checked: float = 0.0,
+    ) -> None:
         """Take no notice."""
 
 
@@ -87,7 +101,13 @@ class ListSampler(Sampler):
         values = next(self._left, None)
         return None if values is None else Suggestion(values)
 
-    def observe(self, suggestion: Suggestion, losses: Sequence[float], complete: bool) -> None:
+    def observe(
+        self,
+        suggestion: Suggestion,
+        losses: Sequence[float],
+        complete: bool,
+        checked: float = 0.0,
+    ) -> None:
         """Take no notice."""
 
 
@@ -129,15 +149,24 @@ class ParzenSampler(Sampler):
         values = {name: self._value(name, param) for name, param in trial.params.items()}
         return Suggestion(values, trial)
 
-    def observe(self, suggestion: Suggestion, losses: Sequence[float], complete: bool) -> None:
+    def observe(
+        self,
+        suggestion: Suggestion,
+        losses: Sequence[float],
+        complete: bool,
+        checked: float = 0.0,
+    ) -> None:
         """Pass the losses on."""
         state = self._optuna.trial.TrialState
-        for block, loss in enumerate(losses):
+        if checked:
+            suggestion.handle.report(checked, 0)
+        for block, loss in enumerate(losses, start=1):
             suggestion.handle.report(loss, block)
         if complete:
             self._study.tell(suggestion.handle, losses[-1])
         else:
-            self._study.tell(suggestion.handle, state=state.PRUNED if losses else state.FAIL)
+            known = bool(losses) or checked > 0
+            self._study.tell(suggestion.handle, state=state.PRUNED if known else state.FAIL)
 
     def start_from(self, values: Mapping[str, Any], loss: float) -> None:
         """Add the defaults as a finished trial."""

@@ -75,6 +75,9 @@ class SavedSearch:
             reason=trial.reason,
             asked=trial.asked,
             ended=trial.ended,
+            unit=trial.unit,
+            checked=trial.checked,
+            ratios=tuple(trial.ratios),
         )
         losses = _packed({}, {"loss": trial.by_date})
         self._attempt(lambda store: store.put_trial(self.key, StoredTrial(record, losses), seconds))

@@ -16,15 +16,22 @@ import numpy as np
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.events import Event
-from forecasting.search.blocks import BlockResult, Blocks, OriginLosses
+from forecasting.search.blocks import (
+    BlockResult,
+    Blocks,
+    EarlyCheck,
+    OriginLosses,
+    Reached,
+    among_best,
+)
 from forecasting.search.samplers import SamplerName, Suggestion
 from forecasting.series import Floats
 
 State = Literal["running", "complete", "pruned", "failed"]
-#: Of the trials that came to a block, the best 1 / so many go on.
-_REDUCTION = 2
-#: Trials before any is given up.
-_UNPRUNED = 4
+#: Of the trials that came to the end of a block, the best 1 / so many go on.
+_REDUCTION = 3
+#: The early check is after this share of the epochs of the defaults.
+_CHECKED_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -112,6 +119,13 @@ class Trial:
         Why it failed.
     asked, ended : int
         Turn of the search in which it was suggested, and in which the sampler heard of it.
+    unit : str
+        Of its validation losses, as of :class:`BlockResult`; "" while it is not known.
+    checked : float
+        Share of the validation loss of the untrained network at the early check; 0 without one.
+    ratios : list of float
+        The same at the end of the training of each block; none of a trial that the check gave up,
+        whose loss on the first block is that of the weights so far.
     """
 
     number: int
@@ -127,6 +141,9 @@ class Trial:
     at: float = 0.0
     asked: int = 0
     ended: int = 0
+    unit: str = ""
+    checked: float = 0.0
+    ratios: list[float] = field(default_factory=list)
 
     @property
     def loss(self) -> float:
@@ -278,6 +295,10 @@ class Trials:
         if not math.isfinite(loss):
             raise CandlecastError("Its forecasts have no finite loss.")
         trial.running_loss.append(loss)
+        if number == 0:
+            trial.unit, trial.checked = result.unit, result.checked
+        if not result.given_up:
+            trial.ratios.append(result.ratio)
 
     def _enter(self, by_date: Floats, losses: OriginLosses, number: int) -> None:
         """Enter the mean over series of the losses from the origins of the defaults, by date."""
@@ -294,25 +315,40 @@ class Trials:
         mean = np.bincount(index, loss) / np.bincount(index)
         by_date[np.searchsorted(self.blocks.dates, dates)] = mean
 
-    def goes_on(self, trial: Trial) -> bool:
-        """Tell whether a trial is worth its next block: whether it is among the better half; of
-        equal ones, such as networks that add nothing to their start, as many go on as there is room
-        for.
+    def early_check(self, epochs: int) -> EarlyCheck:
+        """Return what a trial is compared with in its first training, where those of the defaults
+        take so many epochs.
         """
-        rung = len(trial.running_loss)
-        there = [t for t in self.items if len(t.running_loss) >= rung]
-        if len(there) < _UNPRUNED:
+        earlier: dict[str, list[Reached]] = {}
+        for trial in self.items:
+            if trial.checked:
+                reached = trial.checked, bool(trial.ratios)
+                earlier.setdefault(trial.unit, []).append(reached)
+        return EarlyCheck(max(1, round(_CHECKED_SHARE * epochs)), earlier)
+
+    def goes_on(self, trial: Trial) -> bool:
+        """Tell whether a trial is worth its next block: whether its mean loss on the blocks so far
+        is among the best, or the mean of its validation losses before them.
+
+        A block has few dates, and the validation parts before it tell of others. Of these only
+        those in the same unit compare.
+        """
+        rung = len(trial.ratios)
+        others = [t for t in self.items if t is not trial and len(t.ratios) >= rung]
+        went_on = [len(t.ratios) > rung or t.state != "pruned" for t in others]
+        by_loss = [t.running_loss[rung - 1] for t in others]
+        if among_best(trial.loss, [*zip(by_loss, went_on, strict=True)], _REDUCTION):
             return True
-        ahead = sum(
-            t.running_loss[rung - 1] < trial.loss
-            or (t.running_loss[rung - 1] == trial.loss and _went_on(t, rung) and t is not trial)
-            for t in there
-        )
-        return ahead < math.ceil(len(there) / _REDUCTION)
+        by_ratio = [
+            (_mean(t.ratios[:rung]), went)
+            for t, went in zip(others, went_on, strict=True)
+            if t.unit == trial.unit
+        ]
+        return among_best(_mean(trial.ratios), by_ratio, _REDUCTION)
 
 
-def _went_on(trial: Trial, rung: int) -> bool:
-    return len(trial.running_loss) > rung or trial.state != "pruned"
+def _mean(ratios: Sequence[float]) -> float:
+    return sum(ratios) / len(ratios)
 
 
 def _keys(losses: OriginLosses) -> set[tuple[str, Any]]:

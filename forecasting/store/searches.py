@@ -50,6 +50,8 @@ class TrialRecord(Settings):
         Why it failed.
     asked, ended : int
         Turn of the search in which the sampler suggested it and heard of it; 0 for not yet.
+    unit, checked, ratios
+        Its validation losses, as of :class:`forecasting.search.Trial`; earlier versions wrote none.
     """
 
     number: int = Field(ge=0)
@@ -62,6 +64,9 @@ class TrialRecord(Settings):
     reason: str = Field("", max_length=_MOST_TEXT)
     asked: int = 0
     ended: int = 0
+    unit: str = Field("", max_length=100)
+    checked: float = 0.0
+    ratios: tuple[float, ...] = Field((), max_length=1000)
 
 
 @dataclass(frozen=True, eq=False)
