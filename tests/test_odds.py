@@ -570,6 +570,21 @@ def test_a_value_learns_from_its_own_misses() -> None:
     assert live.std() > 1.5 * samples[-1].std()
 
 
+def test_a_calibrated_value_has_no_steps_at_its_bands() -> None:
+    """Outcomes with fat tails move the bands by different shares."""
+    rng = np.random.default_rng(0)
+    dates = np.datetime64("2020-01-01", "us") + np.arange(401) * np.timedelta64(1, "D")
+    outcome = 1 + rng.normal(0, 0.01, (400, 1)) * rng.choice([0.5, 2.2], (400, 1), p=[0.75, 0.25])
+    samples = 1 + rng.normal(0, 0.01, (400, 1, 200))
+    record = ValueRecord.of(dates[:400], dates[1:, None], outcome, samples)
+    live = np.sort(record.apply(1 + rng.normal(0, 0.01, (1, 100_000)), dates[400])[0])
+    near = 400
+    for band in (0.05, 0.1, 0.25, 0.75, 0.9, 0.95):
+        at = round(band * live.size)
+        step = (live[at] - live[at - near]) / (live[at + near] - live[at])
+        assert 0.75 < step < 1 / 0.75
+
+
 def test_samples_move_with_their_quantiles_in_any_memory_order() -> None:
     samples = np.asfortranarray(np.random.default_rng(0).normal(size=(3, 2, 50)))
     before = np.moveaxis(np.quantile(samples, LEVELS, axis=2), 0, 2)

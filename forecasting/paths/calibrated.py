@@ -17,6 +17,8 @@ from forecasting.series import Dates, Floats, Outcomes, Panel
 #: Adaptive: what one portfolio misses tells of nothing but itself.
 _CALIBRATION = CALIBRATIONS["aci"].model_copy(update={"common": 1.0})
 _FAR = np.datetime64(2**62, "us")
+#: Levels at which a distribution is moved: so near to each other that its density keeps no steps.
+_FINE: tuple[float, ...] = tuple(sorted({*LEVELS, *(round(0.01 * k, 2) for k in range(1, 100))}))
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +44,10 @@ class ValueRecord:
         outcome : ndarray, shape [N, H]
         samples : ndarray, shape [N, H, K]
         """
-        values = np.moveaxis(np.quantile(samples, LEVELS, axis=2), 0, 2)
+        values = np.moveaxis(np.quantile(samples, _FINE, axis=2), 0, 2)
         name = np.full(len(cutoffs), "portfolio")
         start = np.ones(len(cutoffs))
-        return cls(Outcomes("portfolio", name, cutoffs, ds, start, outcome, LEVELS, values))
+        return cls(Outcomes("portfolio", name, cutoffs, ds, start, outcome, _FINE, values))
 
     def calibrated(self, samples: Floats) -> Floats:
         """Return the samples [N, H, K] it was made of, each calibrated by what was known at its
@@ -64,7 +66,7 @@ class ValueRecord:
 
     def apply(self, samples: Floats, cutoff: np.datetime64) -> Floats:
         """Return the samples [H, K] of a forecast from a later cutoff, calibrated."""
-        values = np.quantile(samples, LEVELS, axis=1).T[None]
+        values = np.quantile(samples, self.outcomes.quantiles, axis=1).T[None]
         steps = samples.shape[0]
         now = replace(
             self.outcomes,
