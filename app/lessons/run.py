@@ -70,7 +70,7 @@ class LessonTrainingStarted(Event):
 
 
 def run_lesson(
-    lesson: Lesson, should_stop: Callable[[], bool] = lambda: False, epochs: int | None = None
+    lesson: Lesson, should_stop: Callable[[], bool] = lambda: False
 ) -> Generator[Event, None, LessonRun]:
     """Run the trainings of a lesson one after the other.
 
@@ -79,8 +79,6 @@ def run_lesson(
     lesson : Lesson
     should_stop : callable
         Once true no further figures are made: a lesson is whole or not there.
-    epochs : int, optional
-        Of each training at most; for trying out.
 
     Yields
     ------
@@ -95,7 +93,7 @@ def run_lesson(
     count = len(lesson.trainings)
     for number, training in enumerate(lesson.trainings, start=1):
         yield LessonTrainingStarted(number, count, training.title)
-        watched = TrainingHistory(_shortened(training, epochs), number, title=training.title)
+        watched = TrainingHistory(training.config, number, title=training.title)
         for event in _training(training, watched.config, should_stop):
             watched.take(event)
             if isinstance(event, Progress):
@@ -107,13 +105,6 @@ def run_lesson(
     run = LessonRun(lesson, found)
     yield LessonFinished(run)
     return run
-
-
-def _shortened(training: LessonTraining, epochs: int | None) -> RunConfig:
-    config = training.config
-    if epochs is None:
-        return config
-    return config.changed(epochs=min(epochs, config.train.epochs))
 
 
 def _training(

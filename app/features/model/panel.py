@@ -106,9 +106,9 @@ class ModelPanel(QWidget):
     config_changed = Signal()
     shapes_requested = Signal()
 
-    def __init__(self, history: UndoHistory | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.history = history or UndoHistory(self)
+        self.history = UndoHistory(self)
         self._forms: dict[str, SettingsForm[Settings]] = {}
         self._last = RunConfig()
         self._usual = RunConfig()

@@ -124,7 +124,7 @@ class InputTable:
     digest: str
 
 
-def read_inputs(path: str | Path, options: ReadOptions | None = None) -> InputTable:
+def read_inputs(path: str | Path) -> InputTable:
     """Read a file of inputs: dates with any columns beside them, per symbol where a column names
     it, or symbols with static columns.
 
@@ -133,12 +133,11 @@ def read_inputs(path: str | Path, options: ReadOptions | None = None) -> InputTa
     SourceError
         No such file, no table in it, or neither dates nor symbols.
     """
-    options = options or AS_FOUND
     with _naming(Path(path)):
         try:
-            found = _understand(Path(path), options, assign_dates)
+            found = _understand(Path(path), AS_FOUND, assign_dates)
         except SourceError:
-            static = _understand_static(Path(path), options)
+            static = _understand_static(Path(path), AS_FOUND)
             if static is None:
                 raise
             found = static
