@@ -126,9 +126,9 @@ def short_series_dropped(loaded: Loaded, lookback: int) -> Loaded:
     """Return what was loaded without the series that have fewer bars than the lookback, and say
     which.
     """
-    from forecasting import jobs
+    from forecasting.checks import drop_short_series
 
-    panel, left_out = jobs.drop_short_series(loaded.panel, lookback)
+    panel, left_out = drop_short_series(loaded.panel, lookback)
     for message in left_out.values():
         say(f"Note: {message}")
     refused = [{"source": symbol, "message": message} for symbol, message in left_out.items()]

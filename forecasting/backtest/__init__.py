@@ -4,8 +4,9 @@ future.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from forecasting.lazy import from_modules
 
 if TYPE_CHECKING:
     from forecasting.backtest.executors import make_executor
@@ -39,27 +40,15 @@ __all__ = [
     "walk_forward",
 ]
 
-#: The module of each name; imported when first used, because some of them import torch, and other
-#: processes can be begun before.
-_HOMES = {
-    "Fold": "work",
-    "FoldRun": "work",
-    "SavedFolds": "saved_folds",
-    "Work": "work",
-    "Workers": "workers",
-    "every": "outcomes",
-    "evaluated": "outcomes",
-    "fit_baselines": "outcomes",
-    "folds_of": "folds",
-    "make_executor": "executors",
-    "joined": "outcomes",
-    "outcomes_of": "outcomes",
-    "run_fold": "folds",
-    "walk_forward": "walk",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = from_modules(
+    __name__,
+    {
+        "executors": "make_executor",
+        "folds": "folds_of run_fold",
+        "outcomes": "evaluated every fit_baselines joined outcomes_of",
+        "saved_folds": "SavedFolds",
+        "walk": "walk_forward",
+        "work": "Fold FoldRun Work",
+        "workers": "Workers",
+    },
+)

@@ -7,11 +7,11 @@ the time it takes is spent where it can be shown.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from forecasting.lazy import from_modules
 
 if TYPE_CHECKING:
-    from forecasting.checks import drop_short_series
     from forecasting.jobs.combining import CombinationFinished, combine
     from forecasting.jobs.defaults import suited
     from forecasting.jobs.engine import versions, warm_up
@@ -42,47 +42,6 @@ if TYPE_CHECKING:
     )
     from forecasting.jobs.watching import rehearsal_path, watch
 
-#: Public names and the modules they live in; imported when first used, so that none costs start-up
-#: time.
-_PUBLIC = {
-    "CombinationFinished": "forecasting.jobs.combining",
-    "Job": "forecasting.jobs.job",
-    "PathsPlan": "forecasting.jobs.odds",
-    "ablate": "forecasting.jobs.explaining",
-    "audit": "forecasting.jobs.evaluation",
-    "autosave_path": "forecasting.jobs.training",
-    "backtest": "forecasting.jobs.evaluation",
-    "cached_tickers": "forecasting.jobs.loading",
-    "calibrated_baseline": "forecasting.jobs.odds",
-    "candles": "forecasting.jobs.odds",
-    "candles_of": "forecasting.jobs.odds",
-    "check_saving": "forecasting.jobs.training",
-    "combine": "forecasting.jobs.combining",
-    "drop_short_series": "forecasting.checks",
-    "estimate": "forecasting.jobs.training",
-    "explain": "forecasting.jobs.explaining",
-    "find_learning_rate": "forecasting.jobs.training",
-    "future": "forecasting.jobs.predicting",
-    "judge_forecasts": "forecasting.jobs.judging_forecasts",
-    "load": "forecasting.jobs.loading",
-    "plan_backtest": "forecasting.jobs.evaluation",
-    "portfolio": "forecasting.jobs.odds",
-    "predict": "forecasting.jobs.predicting",
-    "preview_forecasts": "forecasting.jobs.judging_forecasts",
-    "rehearsal_path": "forecasting.jobs.watching",
-    "repeat": "forecasting.jobs.repeating",
-    "search": "forecasting.jobs.searching",
-    "simulate": "forecasting.jobs.odds",
-    "suited": "forecasting.jobs.defaults",
-    "train": "forecasting.jobs.training",
-    "train_trial": "forecasting.jobs.searching",
-    "understand": "forecasting.jobs.loading",
-    "unfinished": "forecasting.jobs.training",
-    "versions": "forecasting.jobs.engine",
-    "warm_up": "forecasting.jobs.engine",
-    "watch": "forecasting.jobs.watching",
-    "with_target": "forecasting.jobs.targets",
-}
 
 __all__ = [
     "CombinationFinished",
@@ -98,7 +57,6 @@ __all__ = [
     "candles_of",
     "check_saving",
     "combine",
-    "drop_short_series",
     "estimate",
     "explain",
     "find_learning_rate",
@@ -124,8 +82,23 @@ __all__ = [
     "with_target",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_PUBLIC[name]), name)
+__getattr__ = from_modules(
+    __name__,
+    {
+        "combining": "CombinationFinished combine",
+        "defaults": "suited",
+        "engine": "versions warm_up",
+        "evaluation": "audit backtest plan_backtest",
+        "explaining": "ablate explain",
+        "job": "Job",
+        "judging_forecasts": "judge_forecasts preview_forecasts",
+        "loading": "cached_tickers load understand",
+        "odds": "PathsPlan calibrated_baseline candles candles_of portfolio simulate",
+        "predicting": "future predict",
+        "repeating": "repeat",
+        "searching": "search train_trial",
+        "targets": "with_target",
+        "training": "autosave_path check_saving estimate find_learning_rate train unfinished",
+        "watching": "rehearsal_path watch",
+    },
+)

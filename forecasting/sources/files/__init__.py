@@ -12,10 +12,10 @@ serve.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from forecasting.lazy import from_modules
 from forecasting.series import PriceSeries
 from forecasting.sources.files.plain_csv import read_plain
 from forecasting.sources.options import AS_FOUND, ReadOptions, TickerOptions
@@ -25,21 +25,17 @@ if TYPE_CHECKING:
     from forecasting.sources.files.reader import understand
     from forecasting.sources.files.report import Reading
 
-#: Public names and the modules they live in; imported when first used.
-_PUBLIC = {
-    "ColumnReading": "forecasting.sources.files.columns",
-    "ROLES": "forecasting.sources.files.columns",
-    "Reading": "forecasting.sources.files.report",
-    "understand": "forecasting.sources.files.reader",
-}
 
 __all__ = ["ROLES", "ColumnReading", "FileSource", "Reading", "read", "understand"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(import_module(_PUBLIC[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = from_modules(
+    __name__,
+    {
+        "columns": "ColumnReading ROLES",
+        "reader": "understand",
+        "report": "Reading",
+    },
+)
 
 
 def read(path: str | Path, options: ReadOptions | None = None) -> tuple[PriceSeries, ...]:
