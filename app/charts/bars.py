@@ -41,6 +41,41 @@ def polygon(x: Floats, y: Floats) -> QPolygonF:
     return result
 
 
+class LineStrokes:
+    """Paints long lines in short pieces: Qt strokes a wide polyline far slower."""
+
+    def __init__(self) -> None:
+        self._pieces = PrimitiveArray(QLineF, 4)
+
+    def paint(
+        self, painter: QPainter, frame: Frame, x: Floats, low: Floats, high: Floats, *, whole: bool
+    ) -> None:
+        """Paint a line with the pen that is set.
+
+        Parameters
+        ----------
+        painter : QPainter
+        frame : Frame
+        x, low, high : ndarray of float64, shape [N]
+            Bars, and the extremes of what each stands for: both are visited where they differ, the
+            nearer one to the bar before first.
+        whole : bool
+            Paint one polyline, as dashes and vector graphics need it.
+        """
+        column, row = frame.px(x), frame.py(low)
+        if high is not low:
+            rising = np.diff(low, prepend=low[:1]) >= 0
+            pairs = np.stack([np.where(rising, low, high), np.where(rising, high, low)], axis=1)
+            column, row = np.repeat(column, 2), frame.py(pairs.ravel())
+        if whole or not frame.on_screen:
+            painter.drawPolyline(polygon(column, row))
+            return
+        self._pieces.resize(column.size - 1)
+        for index, part in enumerate((column[:-1], row[:-1], column[1:], row[1:])):
+            self._pieces.ndarray()[:, index] = part
+        painter.drawLines(*self._pieces.drawargs())
+
+
 class PriceArtist:
     """The prices of the series in one of four styles."""
 

@@ -7,11 +7,11 @@ from functools import cached_property
 
 import numpy as np
 from pyqtgraph.Qt.internals import PrimitiveArray
-from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter
 
 from app.charts.bands import write_on
-from app.charts.bars import line_pen, polygon, step_for
+from app.charts.bars import LineStrokes, line_pen, polygon, step_for
 from app.charts.canvas import Frame
 from app.charts.downsampling import LinePyramid
 from app.charts.legend import Entry, words
@@ -137,7 +137,7 @@ class IndicatorArtist:
 
     def __init__(self) -> None:
         self.studies: list[IndicatorSeries] = []
-        self._pieces = PrimitiveArray(QLineF, 4)
+        self._strokes = LineStrokes()
         self._columns = PrimitiveArray(QRectF, 4)
 
     @property
@@ -200,21 +200,10 @@ class IndicatorArtist:
         if x.size < 2:
             return
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-        column, row = frame.px(x), frame.py(low)
-        if step > 1:  # both extremes of each column, the nearer one to the column before first
-            rising = np.diff(low, prepend=low[:1]) >= 0
-            pairs = np.stack([np.where(rising, low, high), np.where(rising, high, low)], axis=1)
-            column, row = np.repeat(column, 2), frame.py(pairs.ravel())
-        painter.setPen(line_pen(color, width, () if step > 1 else dash))
-        if (dash and step == 1) or not frame.on_screen:
-            painter.drawPolyline(polygon(column, row))
-            return
-        self._pieces.resize(
-            column.size - 1
-        )  # Qt strokes a wide polyline far slower than its pieces
-        for index, part in enumerate((column[:-1], row[:-1], column[1:], row[1:])):
-            self._pieces.ndarray()[:, index] = part
-        painter.drawLines(*self._pieces.drawargs())
+        thinned = step > 1
+        painter.setPen(line_pen(color, width, () if thinned else dash))
+        high = high if thinned else low
+        self._strokes.paint(painter, frame, x, low, high, whole=bool(dash) and not thinned)
 
     def _ground(
         self, painter: QPainter, frame: Frame, lower: LinePyramid, upper: LinePyramid, color: str

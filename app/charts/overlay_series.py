@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from pyqtgraph.Qt.internals import PrimitiveArray
-from PySide6.QtCore import QLineF
 from PySide6.QtGui import QPainter
 
-from app.charts.bars import line_pen, polygon, step_for
+from app.charts.bars import LineStrokes, line_pen, step_for
 from app.charts.canvas import Frame
 from app.charts.downsampling import LinePyramid
 from app.charts.legend import Entry
@@ -84,7 +82,7 @@ class OverlayArtist:
     def __init__(self) -> None:
         self.lines: tuple[OverlayLine, ...] = ()
         self.hidden: frozenset[str] = frozenset()
-        self._pieces = PrimitiveArray(QLineF, 4)
+        self._strokes = LineStrokes()
 
     def rebase(self, bar: int) -> None:
         """Let all begin at a bar."""
@@ -123,23 +121,9 @@ class OverlayArtist:
                 continue
             color, dash = _look(index, frame.theme)
             painter.setPen(line_pen(color, 1.4, () if step > 1 else dash))
-            self._strokes(painter, frame, x, low * line.factor, high * line.factor, step)
-
-    def _strokes(
-        self, painter: QPainter, frame: Frame, x: Floats, low: Floats, high: Floats, step: int
-    ) -> None:
-        column, row = frame.px(x), frame.py(low)
-        if step > 1:
-            rising = np.diff(low, prepend=low[:1]) >= 0
-            pairs = np.stack([np.where(rising, low, high), np.where(rising, high, low)], axis=1)
-            column, row = np.repeat(column, 2), frame.py(pairs.ravel())
-        if not frame.on_screen:
-            painter.drawPolyline(polygon(column, row))
-            return
-        self._pieces.resize(column.size - 1)
-        for index, part in enumerate((column[:-1], row[:-1], column[1:], row[1:])):
-            self._pieces.ndarray()[:, index] = part
-        painter.drawLines(*self._pieces.drawargs())
+            lower = low * line.factor
+            upper = high * line.factor if step > 1 else lower
+            self._strokes.paint(painter, frame, x, lower, upper, whole=False)
 
 
 def _look(index: int, theme: Theme) -> tuple[str, tuple[float, ...]]:

@@ -428,13 +428,6 @@ def _keep_again(run: StoredRun, result: RunResult) -> None:
     _keep(lambda: (record, packed[0], packed[1]))
 
 
-def _request(text: str, reference: str) -> Request:
-    try:
-        return Request.model_validate_json(text)
-    except ValueError:
-        return Request(reference=reference)
-
-
 def _prices_of(run: StoredRun) -> Panel:
     """Load the prices of a run as they are now."""
     from forecasting import jobs
@@ -443,8 +436,8 @@ def _prices_of(run: StoredRun) -> Panel:
     kept = dict.fromkeys(
         (item.request, "" if item.request else item.reference) for item in run.record.series
     )
-    requests = [_request(text, reference) for text, reference in kept]
-    requests += [_request(text, "") for text in run.record.beside]
+    requests = [Request.stored(text, reference) for text, reference in kept]
+    requests += [Request.stored(text) for text in run.record.beside]
     return _same_series(run, finish(jobs.load(requests), SeriesLoaded).panel)
 
 

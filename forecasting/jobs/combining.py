@@ -18,7 +18,6 @@ from forecasting.events import (
     Notice,
     Predictor,
     Progress,
-    RunFinished,
     RunInfo,
     RunResult,
     SplitMade,
@@ -29,7 +28,7 @@ from forecasting.jobs.job import Job, never
 from forecasting.jobs.predicting import future, load_network
 from forecasting.jobs.preparing import prepared, told_ended
 from forecasting.jobs.stored_members import is_stored, stored_forecasts
-from forecasting.jobs.training import train
+from forecasting.jobs.training import finished_training
 from forecasting.memory import check_memory
 from forecasting.sentences import tell
 from forecasting.series import Forecast, Origins, Panel
@@ -150,7 +149,7 @@ def _gathered(
     """Train or load the networks; return the series that all can forecast, and their settings."""
     for member in members:
         if member == NETWORK:
-            trained = yield from _trained(panel, config, should_stop)
+            trained = yield from finished_training(panel, config, should_stop)
             panel, found.history = trained.result.panel, trained.result
             network: TrainedNetwork = trained.forecaster  # type: ignore[assignment]
         elif isinstance(member, str | Path) and is_stored(member):
@@ -200,20 +199,6 @@ def _possible() -> str:
         f"Name baselines ({', '.join(BASELINES)}), {NETWORK}, files of saved networks or of "
         "forecasts, or run:KEY for a run that was kept."
     )
-
-
-def _trained(
-    panel: Panel, config: RunConfig, should_stop: Callable[[], bool]
-) -> Generator[Event, None, RunFinished]:
-    finished: RunFinished | None = None
-    for event in train(panel, config, should_stop):
-        if isinstance(event, RunFinished):
-            finished = event
-        else:
-            yield event
-    if finished is None:
-        raise ConfigError("The training ended without a network.", "Train again.")
-    return finished
 
 
 def _check_alike(network: TrainedNetwork, others: Sequence[TrainedNetwork]) -> None:

@@ -16,7 +16,7 @@ from forecasting.events import Event, Notice, Predictor, Progress, RunFinished
 from forecasting.jobs.job import Job, never
 from forecasting.jobs.predicting import load_network
 from forecasting.jobs.preparing import told, told_ended
-from forecasting.jobs.training import train
+from forecasting.jobs.training import finished_training
 from forecasting.series import Forecast, Panel, PriceSeries
 
 if TYPE_CHECKING:
@@ -303,14 +303,7 @@ def _modelled(
             panel, model, config.train.device, config.inputs.exog_sources
         )
         return panel, predictor, horizon
-    finished: RunFinished | None = None
-    for event in train(panel, config, should_stop):
-        if isinstance(event, RunFinished):
-            finished = event
-        else:
-            yield event
-    if finished is None:
-        raise DataError("The training ended without a network.", "Train again.")
+    finished = yield from finished_training(panel, config, should_stop)
     yield finished
     panel = living(finished.result.panel)
     return panel, _calibrated(finished, panel), config.task.horizon

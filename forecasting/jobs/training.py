@@ -141,6 +141,21 @@ def train(
             claim.release()
 
 
+def finished_training(
+    panel: Panel, config: RunConfig, should_stop: Callable[[], bool]
+) -> Generator[Event, None, RunFinished]:
+    """Train as :func:`train`, and return the run instead of yielding it."""
+    finished: RunFinished | None = None
+    for event in train(panel, config, should_stop):
+        if isinstance(event, RunFinished):
+            finished = event
+        else:
+            yield event
+    if finished is None:
+        raise ConfigError("The training ended without a network.", "Train again.")
+    return finished
+
+
 def _claimed(autosave: Path | None) -> tuple[Path | None, FileLock | None]:
     """Return where a training is kept, and what says that it goes on; one that goes on in
     another program keeps its file.

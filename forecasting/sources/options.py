@@ -167,6 +167,14 @@ class Request(Settings):
     read: ReadOptions = AS_FOUND
     ticker: TickerOptions = USUAL
 
+    @classmethod
+    def stored(cls, text: str, reference: str = "") -> Request:
+        """Return the request that was stored as JSON, or else that of a plain reference."""
+        try:
+            return cls.model_validate_json(text)
+        except ValueError:
+            return cls(reference=reference)
+
     @property
     def spec(self) -> SourceSpec:
         """The source that the reference names."""

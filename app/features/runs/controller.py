@@ -491,8 +491,8 @@ class RunsController(QObject):
 
     def _load(self, run: StoredRun, then: Callable[[], None]) -> None:
         """Load the prices of a run, and do something once they are there."""
-        requests = [_request(item.request, item.reference) for item in run.record.series]
-        requests += [_request(text, "") for text in run.record.beside]
+        requests = [Request.stored(item.request, item.reference) for item in run.record.series]
+        requests += [Request.stored(text) for text in run.record.beside]
         loading = self._watchlist_controller.load(requests, "only")
         if loading is not None:
             loading.loaded.connect(then)
@@ -595,14 +595,6 @@ class RunsController(QObject):
         return self.tr("This is the run of {when}: {model} on {symbols}.").format(
             when=when(run), model=model_title(run.model), symbols=run.symbols
         ), hint
-
-
-def _request(text: str, reference: str) -> Request:
-    """Return what loads a series: the request that was kept, or else its plain reference."""
-    try:
-        return Request.model_validate_json(text)
-    except ValueError:
-        return Request(reference=reference)
 
 
 def _read_runs() -> RunsRead:
