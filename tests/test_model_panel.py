@@ -24,11 +24,10 @@ from forecasting.events import CostEstimated, LearningRatesTried
 from forecasting.series import Panel, PriceSeries
 
 
-@pytest.fixture
-def panel(qtbot: Any) -> Iterator[ModelPanel]:
+@pytest.fixture(scope="module")
+def shared(qapp: QApplication) -> Iterator[ModelPanel]:
     window = QMainWindow()
     item = ModelPanel()
-    item.set_theme(LIGHT)
     item.show_running(running=False, stopping=False, ready=True)
     window.setCentralWidget(item)
     for keys, do in (("Ctrl+Z", item.history.undo), ("Ctrl+Y", item.history.redo)):
@@ -36,15 +35,28 @@ def panel(qtbot: Any) -> Iterator[ModelPanel]:
         action.setShortcut(QKeySequence(keys))
         action.triggered.connect(do)
         window.addAction(action)
-    window.resize(320, 700)
     window.show()
-    qtbot.addWidget(window)
     yield item
     window.close()
+    window.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@pytest.fixture
+def panel(shared: ModelPanel) -> ModelPanel:
+    """The panel as a start shows it."""
+    shared.set_theme(LIGHT)
+    shared.suit(None)
+    shared.show_config(RunConfig())
+    for form in shared.forms.values():
+        form.show_advanced(False)
+    shared.history.forget("settings")
+    shared.window().resize(320, 700)
+    return shared
 
 
 def choose(panel: ModelPanel, group: str, name: str, value: Any) -> None:
-    field = panel._forms[group].fields[name]
+    field = panel.forms[group].fields[name]
     if isinstance(field, QComboBox):
         field.setCurrentIndex(field.findData(value))
     elif isinstance(field, ChoiceButtons):
@@ -62,14 +74,14 @@ def test_what_people_come_for_stands_first_and_never_scrolls_away(
     qtbot: Any, panel: ModelPanel
 ) -> None:
     panel.window().resize(320, 280)
-    fields = panel._forms["model"].fields | panel._forms["task"].fields
+    fields = panel.forms["model"].fields | panel.forms["task"].fields
     parts = [fields["model"], fields["input_size"], fields["horizon"], panel.train_button]
     for part in parts:
         assert part.isVisible()
         assert part.visibleRegion().boundingRect() == part.rect()
     tops = [part.mapTo(panel, QPoint(0, 0)).y() for part in parts]
     assert tops == sorted(tops)
-    panel._forms["train"].show_advanced(True)
+    panel.forms["train"].show_advanced(True)
     panel._scroll.verticalScrollBar().setValue(10_000)
     assert panel.train_button.visibleRegion().boundingRect() == panel.train_button.rect()
 
@@ -105,7 +117,7 @@ def test_undo_and_redo_by_key_even_from_inside_a_field(qtbot: Any, panel: ModelP
     first = panel.config()
     choose(panel, "model", "model", "rnn")
     choose(panel, "model", "hidden_size", 16)
-    field = panel._forms["model"].fields["hidden_size"]
+    field = panel.forms["model"].fields["hidden_size"]
     field.setFocus()
     qtbot.keyClick(field.lineEdit(), Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert panel.config() == first.changed(model="rnn")
@@ -127,7 +139,7 @@ def test_a_run_of_steps_in_one_field_is_undone_at_once(qtbot: Any, panel: ModelP
 
 
 def test_fields_without_effect_are_not_shown(qtbot: Any, panel: ModelPanel) -> None:
-    form = panel._forms["model"]
+    form = panel.forms["model"]
     form.show_advanced(True)
     shown = {}
     for model in ("rnn", "lstm", "gru", "transformer"):
@@ -210,7 +222,7 @@ def test_what_contradicts_itself_is_said_beside_the_buttons(qtbot: Any, panel: M
 
 
 def test_no_field_moves_when_the_cost_is_told(qtbot: Any, panel: ModelPanel) -> None:
-    field = panel._forms["train"].fields["epochs"]
+    field = panel.forms["train"].fields["epochs"]
 
     def place() -> QPoint:
         QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)

@@ -40,7 +40,7 @@ def test_what_people_come_for_is_seen_without_scrolling(
     with started(tmp_path / "home", prices, size=size) as bench:
         bench.set_theme(theme)
         painted(bench.window)
-        fields = bench.model._forms["model"].fields | bench.model._forms["task"].fields
+        fields = bench.model.forms["model"].fields | bench.model.forms["task"].fields
         for part in (
             fields["model"],
             fields["input_size"],

@@ -96,6 +96,8 @@ class ModelPanel(QWidget):
         The five shapes side by side.
     config_changed : Signal
         A setting was changed.
+    forms : dict of str to SettingsForm
+        The form of each group of settings.
     """
 
     train_requested = Signal()
@@ -109,7 +111,7 @@ class ModelPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.history = UndoHistory(self)
-        self._forms: dict[str, SettingsForm[Settings]] = {}
+        self.forms: dict[str, SettingsForm[Settings]] = {}
         self._last = RunConfig()
         self._usual = RunConfig()
         self._overridden: dict[str, Any] = {}
@@ -149,7 +151,7 @@ class ModelPanel(QWidget):
         ConfigError
             A value outside its limits, or values that contradict each other; the form says so, too.
         """
-        values = {name: value for form in self._forms.values() for name, value in form.settings()}
+        values = {name: value for form in self.forms.values() for name, value in form.settings()}
         return RunConfig().changed(**values)
 
     def show_config(self, config: RunConfig) -> None:
@@ -169,7 +171,7 @@ class ModelPanel(QWidget):
         not fit, and come back with the first shape that they fit.
         """
         self._filling = True
-        self._forms["model"].show_settings(self._last.model.model_copy(update={"shape": shape}))
+        self.forms["model"].show_settings(self._last.model.model_copy(update={"shape": shape}))
         self._filling = False
         self._changed()
 
@@ -198,7 +200,7 @@ class ModelPanel(QWidget):
 
     def offer_devices(self, devices: Mapping[str, str]) -> None:
         """Offer the devices that the engine has found."""
-        self._forms["train"].offer("device", devices)
+        self.forms["train"].offer("device", devices)
 
     def show_cost(self, cost: CostEstimated | None) -> None:
         """Tell what the settings cost; None where it is not known yet."""
@@ -230,7 +232,7 @@ class ModelPanel(QWidget):
         self.stop_button.setText(self.tr("Stopping…") if stopping else self.tr("Stop"))
         self.rate_button.setEnabled(ready and not running)
         self.inputs_button.setEnabled(ready and not running)
-        for part in (*self._forms.values(), *self._first, *self._presets, self._defaults):
+        for part in (*self.forms.values(), *self._first, *self._presets, self._defaults):
             part.setEnabled(not running)
 
     def set_theme(self, theme: Theme) -> None:
@@ -241,7 +243,7 @@ class ModelPanel(QWidget):
 
     def _fill(self, config: RunConfig) -> None:
         self._filling = True
-        for group, form in self._forms.items():
+        for group, form in self.forms.items():
             form.show_settings(getattr(config, group))
         self._filling = False
 
@@ -267,7 +269,7 @@ class ModelPanel(QWidget):
         What a shape has set aside comes back with the first shape that it fits, unless the user has
         set it anew meanwhile.
         """
-        shape = dict(self._forms["model"].settings())["shape"]
+        shape = dict(self.forms["model"].settings())["shape"]
         if shape == self._last.model.shape:
             config = self.config()
             ours, theirs = _plain(config), _plain(self._last)
@@ -368,7 +370,7 @@ class ModelPanel(QWidget):
         for group, cls in GROUPS.items():
             form: SettingsForm[Settings] = SettingsForm(cls)
             form.changed.connect(self._changed)
-            self._forms[group] = form
+            self.forms[group] = form
 
     def _chosen_first(self) -> QGridLayout:
         """Return the rows that never scroll away: the network, how far back it looks, and how
@@ -379,12 +381,12 @@ class ModelPanel(QWidget):
         rows.setHorizontalSpacing(10)
         rows.setVerticalSpacing(6)
         rows.setColumnStretch(1, 1)
-        label, network = self._forms["model"].take("model")
+        label, network = self.forms["model"].take("model")
         label.deleteLater()
         rows.addWidget(network, 0, 0, 1, 2)
         self._first = [network]
         for index, name in enumerate(("input_size", "horizon"), start=1):
-            label, field = self._forms["task"].take(name)
+            label, field = self.forms["task"].take(name)
             rows.addWidget(label, index, 0)
             rows.addWidget(field, index, 1)
             self._first.append(field)
@@ -433,7 +435,7 @@ class ModelPanel(QWidget):
         )
         self._sentence.setProperty("role", "muted")
         self._sentence.setWordWrap(True)
-        for group, form in self._forms.items():
+        for group, form in self.forms.items():
             heading = QLabel(headings.get(group, group))
             heading.setProperty("role", "heading")
             rows.addWidget(heading)
@@ -449,8 +451,8 @@ class ModelPanel(QWidget):
             if group == "train":
                 rows.addWidget(self.rate_button, 0, Qt.AlignmentFlag.AlignLeft)
             rows.addSpacing(8)
-        width = max(form.label_width for form in self._forms.values())
-        for form in self._forms.values():
+        width = max(form.label_width for form in self.forms.values())
+        for form in self.forms.values():
             form.set_label_width(width)
 
     def _buttons(self) -> QHBoxLayout:
