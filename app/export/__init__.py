@@ -16,7 +16,7 @@ from forecasting.files.atomic import atomic_write
 from forecasting.generators import run_to_end
 from forecasting.plugins import load_plugins
 
-__all__ = ["EXPORTERS", "PICTURES", "Exporter", "Figure", "Look", "begin", "write"]
+__all__ = ["EXPORTERS", "PICTURES", "Figure", "Look", "begin", "write"]
 
 #: Draws piece by piece in the thread of the window, which may do something else at every pause;
 #: ends with what makes the bytes of the file, in any thread.

@@ -5,11 +5,10 @@ come.
 from forecasting.calendars.exchange import known_until
 from forecasting.calendars.future import future_sessions, missing_sessions
 from forecasting.calendars.inference import SUFFIXES, infer_calendar, infer_freq
-from forecasting.calendars.timeline import Timeline, timeline
+from forecasting.calendars.timeline import timeline
 
 __all__ = [
     "SUFFIXES",
-    "Timeline",
     "future_sessions",
     "infer_calendar",
     "infer_freq",

@@ -10,7 +10,6 @@ with what happened). Judging them is a job:
 from forecasting.imported_forecasts.options import ForecastOptions
 from forecasting.imported_forecasts.reader import (
     ForecastsPreview,
-    ImportedForecasts,
     preview_forecasts,
     read_forecasts,
 )
@@ -18,7 +17,6 @@ from forecasting.imported_forecasts.reader import (
 __all__ = [
     "ForecastOptions",
     "ForecastsPreview",
-    "ImportedForecasts",
     "preview_forecasts",
     "read_forecasts",
 ]

@@ -14,10 +14,9 @@ from forecasting.lazy import from_modules
 if TYPE_CHECKING:
     from forecasting.jobs.combining import CombinationFinished, combine
     from forecasting.jobs.defaults import suited
-    from forecasting.jobs.engine import versions, warm_up
+    from forecasting.jobs.engine import warm_up
     from forecasting.jobs.evaluation import audit, backtest, plan_backtest
     from forecasting.jobs.explaining import ablate, explain
-    from forecasting.jobs.job import Job
     from forecasting.jobs.judging_forecasts import judge_forecasts, preview_forecasts
     from forecasting.jobs.loading import cached_tickers, load, understand
     from forecasting.jobs.odds import (
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
         portfolio,
         simulate,
     )
-    from forecasting.jobs.predicting import future, predict
+    from forecasting.jobs.predicting import predict
     from forecasting.jobs.repeating import repeat
     from forecasting.jobs.searching import search, train_trial
     from forecasting.jobs.targets import with_target
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CombinationFinished",
-    "Job",
     "PathsPlan",
     "ablate",
     "audit",
@@ -60,7 +58,6 @@ __all__ = [
     "estimate",
     "explain",
     "find_learning_rate",
-    "future",
     "judge_forecasts",
     "load",
     "plan_backtest",
@@ -76,7 +73,6 @@ __all__ = [
     "train_trial",
     "understand",
     "unfinished",
-    "versions",
     "warm_up",
     "watch",
     "with_target",
@@ -87,14 +83,13 @@ __getattr__ = from_modules(
     {
         "combining": "CombinationFinished combine",
         "defaults": "suited",
-        "engine": "versions warm_up",
+        "engine": "warm_up",
         "evaluation": "audit backtest plan_backtest",
         "explaining": "ablate explain",
-        "job": "Job",
         "judging_forecasts": "judge_forecasts preview_forecasts",
         "loading": "cached_tickers load understand",
         "odds": "PathsPlan calibrated_baseline candles candles_of portfolio simulate",
-        "predicting": "future predict",
+        "predicting": "predict",
         "repeating": "repeat",
         "searching": "search train_trial",
         "targets": "with_target",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from forecasting.native.library import (
     CELL_STATES,
-    CHOICES,
     KINDS,
     VARIABLE,
     HeadPass,
@@ -23,7 +22,6 @@ from forecasting.native.library import (
 
 __all__ = [
     "CELL_STATES",
-    "CHOICES",
     "KINDS",
     "VARIABLE",
     "HeadPass",

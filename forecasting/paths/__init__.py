@@ -9,7 +9,7 @@ paths, ``past``, ``scores`` and ``backtest`` judge them.
 from forecasting.paths.dependence import Residuals
 from forecasting.paths.events import LevelOdds, level_odds
 from forecasting.paths.marginals import Marginals
-from forecasting.paths.portfolio import Portfolio, hold
+from forecasting.paths.portfolio import hold
 from forecasting.paths.results import PathsMade, PortfolioBacktest, PortfolioMade
 from forecasting.paths.sampling import Paths, simulate, stream
 
@@ -18,7 +18,6 @@ __all__ = [
     "Marginals",
     "Paths",
     "PathsMade",
-    "Portfolio",
     "PortfolioBacktest",
     "PortfolioMade",
     "Residuals",

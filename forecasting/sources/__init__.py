@@ -9,17 +9,14 @@ from typing import Protocol
 from forecasting.errors import SourceError
 from forecasting.series import PriceSeries
 from forecasting.source_registry import examples, split_reference
-from forecasting.sources.files import FileSource
 from forecasting.sources.options import ReadOptions, Request, TickerOptions
 from forecasting.sources.samples import SAMPLES, SampleSource
 
 __all__ = [
     "SAMPLES",
-    "FileSource",
     "ReadOptions",
     "Request",
     "SampleSource",
-    "Source",
     "TickerOptions",
     "source",
 ]

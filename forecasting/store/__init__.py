@@ -12,13 +12,7 @@ if TYPE_CHECKING:
     from forecasting.store.database import store_path
     from forecasting.store.journal import Coverage, Entry, Journal, closed_bars
     from forecasting.store.prices import (
-        MAX_AGE_S,
-        OVERLAP,
-        Held,
-        Loadable,
         PriceStore,
-        Refresh,
-        Refreshable,
         load,
     )
     from forecasting.store.runs import RunRecord, RunStore, StoredRun
@@ -28,16 +22,10 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "MAX_AGE_S",
-    "OVERLAP",
     "Coverage",
     "Entry",
-    "Held",
     "Journal",
-    "Loadable",
     "PriceStore",
-    "Refresh",
-    "Refreshable",
     "RunRecord",
     "RunStore",
     "SearchStore",
@@ -61,7 +49,7 @@ __getattr__ = from_modules(
     {
         "database": "store_path",
         "journal": "Coverage Entry Journal closed_bars",
-        "prices": "Held Loadable MAX_AGE_S OVERLAP PriceStore Refresh Refreshable load",
+        "prices": "PriceStore load",
         "runs": "RunRecord RunStore StoredRun",
         "searches": "SearchStore StoredSearch StoredTrial TrialRecord",
         "trials": "Trials",

@@ -6,11 +6,10 @@ of the same turnover, and ``judgement`` says whether a rule earned more than tho
 
 from forecasting.trading_rules.judgement import judge_rules
 from forecasting.trading_rules.options import RuleOptions
-from forecasting.trading_rules.results import Earnings, RuleJudgement, RulesJudged, document
+from forecasting.trading_rules.results import Earnings, RulesJudged, document
 
 __all__ = [
     "Earnings",
-    "RuleJudgement",
     "RuleOptions",
     "RulesJudged",
     "document",

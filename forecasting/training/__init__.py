@@ -2,23 +2,19 @@
 
 from forecasting.training.checkpoint import TrainingState, run_name
 from forecasting.training.device_fallback import fit
-from forecasting.training.diagnostics import Diagnostics
-from forecasting.training.hardware import choose_device, devices, self_test, set_threads
+from forecasting.training.hardware import choose_device, devices, self_test
 from forecasting.training.lr_finder import find_learning_rate
-from forecasting.training.optimizers import OPTIMISERS, SGD, AdamW, Optimiser, RMSprop
+from forecasting.training.optimizers import OPTIMISERS, SGD, AdamW, RMSprop
 from forecasting.training.schedules import SCHEDULES
 from forecasting.training.trained_network import TrainedNetwork, build, forecasts_from
-from forecasting.training.trainer import TRAIN_LEVELS, Fitted, StopAsked
+from forecasting.training.trainer import Fitted, StopAsked
 
 __all__ = [
     "OPTIMISERS",
     "SCHEDULES",
     "SGD",
-    "TRAIN_LEVELS",
     "AdamW",
-    "Diagnostics",
     "Fitted",
-    "Optimiser",
     "RMSprop",
     "StopAsked",
     "TrainedNetwork",
@@ -31,5 +27,4 @@ __all__ = [
     "forecasts_from",
     "run_name",
     "self_test",
-    "set_threads",
 ]

@@ -1,8 +1,8 @@
 """Living forecasts: what a watch looks at, when it loads, and what it tells."""
 
-from forecasting.watch.alerts import network_alerts, price_alerts
-from forecasting.watch.due import is_due, local_day
-from forecasting.watch.record import NetworkRecord, records_of
+from forecasting.watch.alerts import network_alerts
+from forecasting.watch.due import is_due
+from forecasting.watch.record import NetworkRecord
 from forecasting.watch.report import WatchedSeries, WatchFinished
 from forecasting.watch.score import ScoreRecord, score_record
 from forecasting.watch.subject import Network, Subject, choices_of, subjects_of
@@ -16,10 +16,7 @@ __all__ = [
     "WatchedSeries",
     "choices_of",
     "is_due",
-    "local_day",
     "network_alerts",
-    "price_alerts",
-    "records_of",
     "score_record",
     "subjects_of",
 ]

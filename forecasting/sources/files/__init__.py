@@ -21,17 +21,17 @@ from forecasting.sources.files.plain_csv import read_plain
 from forecasting.sources.options import AS_FOUND, ReadOptions, TickerOptions
 
 if TYPE_CHECKING:
-    from forecasting.sources.files.columns import ROLES, ColumnReading
+    from forecasting.sources.files.columns import ROLES
     from forecasting.sources.files.reader import understand
     from forecasting.sources.files.report import Reading
 
 
-__all__ = ["ROLES", "ColumnReading", "FileSource", "Reading", "read", "understand"]
+__all__ = ["ROLES", "FileSource", "Reading", "read", "understand"]
 
 __getattr__ = from_modules(
     __name__,
     {
-        "columns": "ColumnReading ROLES",
+        "columns": "ROLES",
         "reader": "understand",
         "report": "Reading",
     },
