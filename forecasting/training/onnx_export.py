@@ -1,15 +1,18 @@
 """A trained network as an ONNX file, for programs that run without Python's torch.
 
 The graph holds the networks, their median, and the quantiles' table. What is computed of the bars
-before (features, scale) and after (prices, the calibration that learns from misses) stays outside:
-the file's metadata says how, and docs/onnx_forecast.py does it in numpy.
+before (features, scale) and after (prices, the calibration that learns from misses) are two graphs
+of their own in the file's metadata; docs/onnx_forecast.py runs the three.
 """
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import warnings
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +29,7 @@ from forecasting.files.atomic import atomic_write
 from forecasting.models import Ensemble
 from forecasting.models.heads import apply_shape
 from forecasting.series import Floats
+from forecasting.training.onnx_steps import Calibration, Preparation
 from forecasting.training.trained_on import TrainedOn
 from forecasting.volatility import BEYOND
 from forecasting.windows import Scaling
@@ -139,6 +143,28 @@ def write_onnx(path: Path, network: Exportable) -> None:
     example = _example(1 if single else 2, config, widths, device)
     names = ["window", "scale", "ahead"][: len(example)]
     free = {} if single else {name: {0: "batch"} for name in [*names, "quantiles"]}
+    model = onnx.load_model_from_string(_exported(graph, example, names, ["quantiles"], free))
+    parts = {} if about["outside"] else {"before": _before(about), "after": _after(about)}
+    packed = {n: base64.b64encode(zlib.compress(x)).decode() for n, x in parts.items()}
+    onnx.helper.set_model_props(model, {"candlecast": json.dumps(about), **packed})
+    _compare(model, graph, _example(1 if single else 5, config, widths, device), names)
+    atomic_write(path, model.SerializeToString())
+
+
+def _exported(
+    graph: nn.Module,
+    example: tuple[Tensor, ...],
+    names: Sequence[str],
+    outputs: Sequence[str],
+    free: Mapping[str, Mapping[int, str]],
+) -> bytes:
+    """Return a module as an ONNX model; ``free`` are the axes of any length, by input or output.
+
+    Raises
+    ------
+    ExportError
+        Operators that ONNX does not have.
+    """
     written = io.BytesIO()
     try:
         with warnings.catch_warnings(), torch.no_grad():
@@ -149,7 +175,7 @@ def write_onnx(path: Path, network: Exportable) -> None:
                 written,  # type: ignore[arg-type]  # a path or a file, where a tracer writes
                 dynamo=False,
                 input_names=names,
-                output_names=["quantiles"],
+                output_names=outputs,
                 dynamic_axes=free,
                 opset_version=_OPSET,
             )
@@ -158,10 +184,28 @@ def write_onnx(path: Path, network: Exportable) -> None:
             f"This network cannot be written as ONNX: {str(error).splitlines()[0]}",
             "Save it as a .candlecast file.",
         ) from error
-    model = onnx.load_model_from_string(written.getvalue())
-    onnx.helper.set_model_props(model, {"candlecast": json.dumps(about)})
-    _compare(model, graph, _example(1 if single else 5, config, widths, device), names)
-    atomic_write(path, model.SerializeToString())
+    return written.getvalue()
+
+
+def _before(about: Mapping[str, Any]) -> bytes:
+    """Return the graph that makes windows and scales of bars."""
+    prices = 100 + torch.sin(torch.arange(about["input_size"] + 8, dtype=torch.float64))
+    counts = (torch.zeros(1, dtype=torch.int64),) * 2
+    bars = ("close", "open", "high", "low", "volume")
+    made = ("window", "scale", "start", "closes", "least")
+    free = {name: {0: "bars"} for name in bars} | {name: {0: "forecasts"} for name in made}
+    example = (*(prices,) * len(bars), *counts)
+    return _exported(Preparation(about), example, (*bars, "since", "series"), made, free)
+
+
+def _after(about: Mapping[str, Any]) -> bytes:
+    """Return the graph that makes prices of the moves, with calibrated bands."""
+    closes = 100 + torch.sin(torch.arange(5, dtype=torch.float64))
+    moves = torch.zeros(5, about["horizon"], len(about["levels"]))
+    names = ("moves", "start", "closes", "least")
+    free = {name: {0: "forecasts"} for name in names}
+    example = (moves + torch.arange(moves.shape[2]), closes, closes, closes)
+    return _exported(Calibration(about), example, names, ("quantiles",), free)
 
 
 def onnx_metadata(network: Exportable) -> dict[str, Any]:
