@@ -249,14 +249,16 @@ class Aci(Calibration):
             seen, rows = seen.take(order), rank[rows]
         asked, index = np.unique(rows, return_inverse=True)
         fast, slow = self._tracked(seen, knots, asked)
-        widening = np.moveaxis(
-            fast[:, :, None] + slow, 1, 0
-        )  # neighbouring steps learn from nearly the same bars
-        reach = np.maximum.accumulate(
-            knots * np.exp(np.moveaxis(smoothed_steps(widening), 0, 1)), axis=2
-        )
         stated = _normal_scores(np.asarray(seen.quantiles))
-        return lambda part: np.sign(stated) * _stretched(np.abs(stated), knots, reach[index[part]])
+
+        def read_at(part: slice) -> Floats:
+            mine = index[part]
+            # Neighbouring steps learn from nearly the same bars.
+            widening = smoothed_steps(np.moveaxis(fast[mine][:, :, None] + slow[mine], 1, 0))
+            reach = np.maximum.accumulate(knots * np.exp(np.moveaxis(widening, 0, 1)), axis=2)
+            return np.sign(stated) * _stretched(np.abs(stated), knots, reach)
+
+        return read_at
 
     def _tracked(self, scored: Scored, knots: Floats, asked: Ints) -> tuple[Floats, Floats]:
         """Return both layers of the adaptation, in log width, as they stood at the cutoffs of some
@@ -267,10 +269,13 @@ class Aci(Calibration):
         """
         steps, count = np.arange(1, scored.z.shape[1] + 1), knots.size
         alpha = 1 - np.array(TRACKED) / 100
-        names, series = np.unique(scored.symbol, return_inverse=True)
-        layers = _Layers.zeros(names.size, steps.size, count)
+        series = scored.symbol
+        if series.dtype.kind != "i":
+            series = np.unique(series, return_inverse=True)[1]
+        many = int(series.max(initial=-1)) + 1
+        layers = _Layers.zeros(many, steps.size, count)
         held, oldest = _Layers.zeros(0, steps.size, count), 0
-        seen = np.zeros((names.size, steps.size))
+        seen = np.zeros((many, steps.size))
         # Of a share between -.5 and .5, and of a miss, where nothing is wrong.
         fast_noise, slow_noise = (
             _Noise(steps.size, np.array([1 / 12])),
@@ -401,6 +406,8 @@ CALIBRATIONS: dict[str, Calibration] = {c.name: c for c in (SplitConformal(), Ac
 
 #: Values forecast at once, N x H x Q, while the past is scored: bounds the memory.
 _AT_ONCE = 2_000_000
+#: Share of the forecasts to learn from that may be made beforehand, up to the end of the panel.
+_AT_THE_END = 0.1
 #: Levels at which the inner model is read besides those asked for: enough to follow its curve into
 #: the tails.
 SUPPORT: tuple[float, ...] = (
@@ -491,15 +498,15 @@ class Calibrated:
         if before is not None and before.panel is panel and before.until >= until:
             return before  # what an origin is read at depends on what was known at it only
         if before is not None and before.panel is panel:
-            first = np.maximum(
-                first, [int(np.searchsorted(s.ds, before.until, side="right")) for s in panel]
-            )
+            first = np.maximum(first, _bars_to(panel, before.until))
         else:
             before = None
-        past = [
-            np.arange(bar, int(np.searchsorted(s.ds, until, side="right")))
-            for s, bar in zip(panel, first, strict=True)
-        ]
+        ends, last = _bars_to(panel, until), max(series.ds[-1] for series in panel)
+        lengths = np.array([len(series) for series in panel])
+        if (lengths - ends).sum() <= _AT_THE_END * np.maximum(ends - first, 0).sum():
+            # The forecast from the last bar comes next: to prolong what was learned is to copy it.
+            ends, until = lengths, last
+        past = [np.arange(bar, end) for bar, end in zip(first, ends, strict=True)]
         if self.stride > 1:
             later = [s.ds[bar:] for s, bar in zip(panel, self.start, strict=True)]
             learned = np.unique(np.concatenate(later))[:: self.stride]
@@ -508,21 +515,33 @@ class Calibrated:
             np.concatenate([np.full(bars.size, n) for n, bars in enumerate(past)]),
             np.concatenate(past),
         )
-        found = _Past(panel, until, every, self._scored(panel, every, levels))
+        found = _Past(panel, until, *self._scored(panel, every, levels))
         if before is not None:
             found = before.followed_by(found)
         self._past[levels] = found
         return found
 
-    def _scored(self, panel: Panel, origins: Origins, levels: tuple[float, ...]) -> Scored:
-        """Forecast from each origin and score it; only the scores are kept."""
-        shape = (len(origins), self.horizon)
-        cutoff, ds = np.empty(shape[0], "datetime64[us]"), np.empty(shape, "datetime64[us]")
-        z = np.empty(shape)
+    def _scored(
+        self, panel: Panel, origins: Origins, levels: tuple[float, ...]
+    ) -> tuple[Origins, Scored]:
+        """Forecast from each origin and score it; only the scores are kept. Both are returned in
+        the order of their cutoffs.
+        """
+        cutoff, shape = origins.cutoffs(panel), (len(origins), self.horizon)
+        order = np.argsort(cutoff, kind="stable")
+        place = np.empty(order.size, np.int32)
+        place[order] = np.arange(order.size, dtype=np.int32)
+        ds, z = np.empty(shape, "datetime64[us]"), np.empty(shape)
         for part in self._parts(len(origins), levels):
             made = _outcomes(self.inner, panel, origins.take(part), levels, self.horizon)
-            cutoff[part], ds[part], z[part] = made.cutoff, made.ds, _Curve.of(made).scores(made.y)
-        return Scored(origins.series, cutoff, ds, z, levels)
+            ds[place[part]], z[place[part]] = made.ds, _Curve.of(made).scores(made.y)
+        ordered = origins.take(order)
+        return ordered, Scored(ordered.series, cutoff[order], ds, z, levels)
+
+
+def _bars_to(panel: Panel, date: np.datetime64) -> Ints:
+    """Return how many bars of each series are dated up to a date, shape [S]."""
+    return np.array([int(np.searchsorted(s.ds, date, side="right")) for s in panel])
 
 
 @dataclass(frozen=True, eq=False)
@@ -533,13 +552,6 @@ class _Past:
     until: np.datetime64
     origins: Origins
     scored: Scored
-
-    def __post_init__(self) -> None:
-        cutoff = self.scored.cutoff
-        if not (cutoff[1:] >= cutoff[:-1]).all():
-            order = np.argsort(cutoff, kind="stable")
-            object.__setattr__(self, "origins", self.origins.take(order))
-            object.__setattr__(self, "scored", self.scored.take(order))
 
     def followed_by(self, later: _Past) -> _Past:
         """Return these scores and those of forecasts that were made later."""

@@ -520,7 +520,7 @@ class Origins:
         """
         order = np.argsort(self.series, kind="stable")
         indices, starts = np.unique(self.series[order], return_index=True)
-        for index, position in zip(indices, np.split(order, starts[1:]), strict=True):
+        for index, position in zip(indices, np.split(order, starts[1:]), strict=bool(len(self))):
             yield int(index), position, self.bar[position]
 
     def cutoffs(self, panel: Panel) -> Dates:

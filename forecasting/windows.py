@@ -817,63 +817,93 @@ class Windows:
         Fitted beforehand; nothing is fitted here.
     task : TaskConfig
     device : torch.device
+    first : sequence of int, optional
+        First bar of each series from which forecasts are made: rows before its lookback are not
+        held. All are by default.
+
+    Attributes
+    ----------
+    starts : ndarray of int64, shape [S]
+        Row of the first bar of each series, as if that was held.
     """
 
     def __init__(
-        self, panel: Panel, scaling: Scaling, task: TaskConfig, device: torch.device
+        self,
+        panel: Panel,
+        scaling: Scaling,
+        task: TaskConfig,
+        device: torch.device,
+        first: Sequence[int] | None = None,
     ) -> None:
         self.input_size, self.horizon = task.input_size, task.horizon
-        self.starts = np.concatenate([[0], np.cumsum([len(s) for s in panel])])
-
-        def tensor(arrays: Sequence[npt.NDArray[Any]]) -> Tensor:
-            return torch.as_tensor(
-                np.concatenate(arrays, dtype=np.float32, casting="same_kind")
-            ).to(device)
+        lengths = np.array([len(series) for series in panel])
+        wanted = np.zeros(len(panel), np.int64) if first is None else np.asarray(first)
+        self._skipped = np.clip(wanted - (task.input_size - 1), 0, lengths)
+        self._begins = np.concatenate([[0], np.cumsum(lengths - self._skipped)])
+        self.starts = self._begins[:-1] - self._skipped
 
         self.device, self.panel, self.scaling = device, panel, scaling
         volatility = self._add_regressors()
         self.table = torch.as_tensor(self._scaled(volatility)).to(device)
-        move = np.empty(self.starts[-1], np.float32)
-        for start, part in zip(
-            self.starts, panel_moves(scaling.plain(panel), scaling.moves_target), strict=False
-        ):
-            move[start : start + len(part)] = part
-        self.move = torch.as_tensor(move).to(device)
+        moves = panel_moves(scaling.plain(panel), scaling.moves_target)
+        self.move = self._held(moves, np.float32)
         self._check_finite()
         self.anchors = scaling.starts(panel, task.horizon)
         if self.anchors is not None:
-            self.value, self.anchor = tensor(scaling.lines(panel)), tensor(self.anchors)
+            self.value = self._held(scaling.lines(panel), np.float32)
+            self.anchor = self._held(self.anchors, np.float32)
         if scaling.inputs.dates:
-            calendars = [known_ahead(series, task.horizon) for series in panel]
-            first = np.concatenate([[0], np.cumsum([len(table) for table, _ in calendars])])
-            self._calendar = tensor([table for table, _ in calendars])
-            indices = np.concatenate(
-                [index + start for (_, index), start in zip(calendars, first, strict=False)]
-            )
-            self._place = torch.as_tensor(indices).to(device)
+            ahead = [known_ahead(series, task.horizon) for series in panel]
+            self._calendar, self._place = self._shared(ahead)
         self._windows = self._overlapping(self.table)
         self._ahead = torch.arange(1, task.horizon + 1, device=device)
         if scaling.covariates is not None:
             self._add_covariates(scaling.covariates)
 
+    def _held(self, arrays: Iterable[npt.NDArray[Any]], kind: type[np.generic]) -> Tensor:
+        """Return the rows [T, ...] of each series that are held, one below the other, on the
+        device.
+        """
+        found = np.empty(0, kind)
+        parts = zip(self._begins[:-1], self._begins[1:], self._skipped, arrays, strict=True)
+        for begin, end, skipped, array in parts:
+            if not begin:
+                found = np.empty((self._begins[-1], *array.shape[1:]), kind)
+            found[begin:end] = array[skipped:]
+        return torch.as_tensor(found).to(self.device)
+
+    def _shared(self, ahead: Sequence[tuple[Floats, Ints]]) -> tuple[Tensor, Tensor]:
+        """Return tables [N, F] of what is known beforehand, one below the other, and the place in
+        them of each row that is held.
+        """
+        first = np.concatenate([[0], np.cumsum([len(table) for table, _ in ahead])])
+        tables = np.concatenate([table for table, _ in ahead]).astype(np.float32)
+        places = (index + start for (_, index), start in zip(ahead, first, strict=False))
+        return torch.as_tensor(tables).to(self.device), self._held(places, np.int64)
+
+    def holds(self, origins: Origins) -> bool:
+        """Tell whether all rows are held that forecasts from these origins need."""
+        return bool((origins.bar - (self.input_size - 1) >= self._skipped[origins.series]).all())
+
     def _add_regressors(self) -> list[Floats] | None:
         """Write what the scales are computed from series by series, and return the volatility of
         the next bar, [T] a series; None where the scale is no volatility.
         """
-        scaling, rows = self.scaling, int(self.starts[-1])
-        volatility = np.empty(rows)  # one block for all: small ones would leave holes between
-        table, weights = np.empty((rows, 0), np.float32), np.empty((0, 0))
-        for start, (x, weights) in zip(
-            self.starts, scaling.log_scale(self.panel, self.horizon), strict=False
-        ):
-            if not table.size:
-                table = np.empty((rows, x.shape[1]), np.float32)
-            table[start : start + len(x)] = x
-            if scaling.has_volatility:
-                volatility[start : start + len(x)] = np.exp(x @ weights[:, 0])
-        self.regressors = torch.as_tensor(table).to(self.device)
+        scaling, ends = self.scaling, np.cumsum([len(series) for series in self.panel])
+        volatility = np.empty(ends[-1])  # one block for all: small ones would leave holes between
+        weights = np.empty((0, 0))
+
+        def regressors() -> Iterator[Floats]:
+            nonlocal weights
+            scales = scaling.log_scale(self.panel, self.horizon)
+            for end, (x, weights) in zip(ends, scales, strict=True):
+                if scaling.has_volatility:
+                    volatility[end - len(x) : end] = np.exp(x @ weights[:, 0])
+                yield x
+
+        self.regressors = self._held(regressors(), np.float32)
         self.weights = torch.as_tensor(weights.astype(np.float32)).to(self.device)
-        return np.split(volatility, self.starts[1:-1]) if scaling.has_volatility else None
+        return np.split(volatility, ends[:-1]) if scaling.has_volatility else None
 
     def _overlapping(self, table: Tensor) -> Tensor:
         """Return the windows of a table as a strided view: window k begins at row k and shares its
@@ -888,20 +918,12 @@ class Windows:
         """
         check_carried(self.panel, fitted.specs)
 
-        def on_device(arrays: Sequence[npt.NDArray[Any]], kind: type[np.generic]) -> Tensor:
-            return torch.as_tensor(np.concatenate(arrays).astype(kind)).to(self.device)
-
-        self._exog = on_device([fitted.hist(series) for series in self.panel], np.float32)
+        self._exog = self._held((fitted.hist(series) for series in self.panel), np.float32)
         self._exog_windows = self._overlapping(self._exog)
         ahead = [fitted.futr(series, self.horizon) for series in self.panel]
-        first = np.concatenate([[0], np.cumsum([len(table) for table, _ in ahead])])
-        self._futr = on_device([table for table, _ in ahead], np.float32)
-        self._futr_place = on_device(
-            [index + start for (_, index), start in zip(ahead, first, strict=False)], np.int64
-        )
-        self._stat = on_device(
-            [np.tile(fitted.stat(series), (len(series), 1)) for series in self.panel], np.int64
-        )
+        self._futr, self._futr_place = self._shared(ahead)
+        static = (np.tile(fitted.stat(series), (len(series), 1)) for series in self.panel)
+        self._stat = self._held(static, np.int64)
 
     def covariates(self, rows: Tensor) -> CovariateBatch:
         """Return the exogenous inputs of forecasts from the rows [B]; looks only at what was known
@@ -918,19 +940,19 @@ class Windows:
         there are embeddings.
         """
         scaling = self.scaling
-        found = np.empty((self.starts[-1], len(scaling.mean) + bool(scaling.symbols)), np.float32)
-        for start, table, series in zip(
-            self.starts, scaling.tables(self.panel, volatility), self.panel, strict=False
-        ):
+        width = len(scaling.mean) + bool(scaling.symbols)
+        found = np.empty((self._begins[-1], width), np.float32)
+        tables = scaling.tables(self.panel, volatility)
+        parts = zip(self._begins[:-1], self._begins[1:], self._skipped, strict=True)
+        for (begin, end, skipped), table, series in zip(parts, tables, self.panel, strict=True):
             if table.shape[1] != len(scaling.mean):
                 raise DataError(
                     f"The network reads {len(scaling.mean)} features; its settings make "
                     f"{table.shape[1]}.",
                     "Train a new one.",
                 )
-            found[start : start + len(table)] = _numbered(
-                (table - scaling.mean) / scaling.sd, series, scaling.symbols
-            )
+            held = (table[skipped:] - scaling.mean) / scaling.sd
+            found[begin:end] = _numbered(held, series, scaling.symbols)
         return found
 
     def _check_finite(self) -> None:
@@ -939,7 +961,7 @@ class Windows:
             bad = ~tensor.isfinite()
             if bad.any():
                 row = int(bad.reshape(len(bad), -1).any(1).nonzero()[0, 0])
-                series = self.panel[int(np.searchsorted(self.starts, row, side="right")) - 1]
+                series = self.panel[int(np.searchsorted(self._begins, row, side="right")) - 1]
                 low, high = np.abs(series.y).min(), np.abs(series.y).max()
                 raise DataError(
                     f"{series.symbol} has values of sizes from {low:.3g} to {high:.3g}: too "

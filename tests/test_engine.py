@@ -31,7 +31,7 @@ from forecasting.features import feature_names, features
 from forecasting.series import Origins, Panel, PriceSeries
 from forecasting.training import AdamW, TrainedNetwork, optimizers
 from forecasting.volatility import Har
-from forecasting.windows import Scaling, Windows, split_panel
+from forecasting.windows import Base, Scaling, Windows, split_panel
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 
@@ -101,6 +101,24 @@ def test_nothing_known_at_a_cutoff_changes_with_the_future(
     torch.testing.assert_close(
         before.scale(rows), after.scale(rows), rtol=0, atol=0, msg="the volatility looks ahead"
     )
+
+
+@pytest.mark.parametrize("base", ["usual", "smoothed"])
+def test_windows_that_begin_later_hold_what_forecasts_from_there_need(base: Base) -> None:
+    config = quick(dates=True)
+    task = config.task
+    panel = Panel((simulated(), simulated(400, symbol="B")))
+    scaling = Scaling.fit(panel, [200, 200], task, config.inputs, base)
+    whole, part = (
+        Windows(panel, scaling, task, torch.device("cpu"), first) for first in (None, (300, 350))
+    )
+    assert len(part.table) == sum(map(len, panel)) - 650 + 2 * (task.input_size - 1)
+    origins = Origins([0, 0, 1, 1], [300, 380, 350, 399 - task.horizon])
+    assert part.holds(origins)
+    assert not part.holds(Origins([1], [349]))
+    for read in ("window", "scale", "target", "known_ahead"):
+        found, expected = (getattr(w, read)(w.rows(origins)) for w in (part, whole))
+        torch.testing.assert_close(found, expected, rtol=0, atol=0, msg=read)
 
 
 def test_what_is_fitted_on_a_panel_is_shared_and_forgotten_with_it() -> None:

@@ -290,7 +290,7 @@ def evaluated(
     """
     task = forecaster.config.task
     facts = (insample, task.horizon, quantiles, task.point, should_stop)
-    stopped, stride, shared = should_stop(), 1, forecaster.windows(panel)
+    stopped, stride, shared = should_stop(), 1, forecaster.windows(panel, origins)
     hopeless = len(origins) * task.horizon > _HOPELESS * _MOST_STOPPED
     grace_s = 0.0 if hopeless else GRACE_S
     if not stopped:

@@ -139,9 +139,18 @@ class TrainedNetwork:
     def _unit(self) -> Unit:
         return "log-return" if self.scaling.target == "log-return" else "difference"
 
-    def windows(self, panel: Panel) -> PanelWindows:
-        """Return what the predictors of one panel share: its windows, not computed yet."""
-        return PanelWindows(panel, self.scaling, self.config.task, self.device)
+    def windows(self, panel: Panel, origins: Origins | None = None) -> PanelWindows:
+        """Return what the predictors of one panel share: its windows, not computed yet.
+
+        ``origins`` are those from which forecasts will be asked for: bars that neither they nor
+        what bands learn from need are not held then.
+        """
+        first = None
+        if origins is not None:
+            learned = np.array(bars_before(panel, self.val_start))
+            np.minimum.at(learned, origins.series, origins.bar)
+            first = tuple(learned.tolist())
+        return PanelWindows(panel, self.scaling, self.config.task, self.device, first)
 
     def calibrated(self, panel: Panel | PanelWindows, stride: int = 1) -> Predictor:
         """Return a predictor whose bands learn from this one's misses in the panel, as the settings
@@ -330,18 +339,21 @@ class TrainedNetwork:
 class PanelWindows:
     """The windows of one panel for forecasters with the same scaling: computed once, when first
     asked for.
+
+    ``first`` has the bar of each series from which forecasts are made; None for all bars.
     """
 
     panel: Panel
     scaling: Scaling
     task: TaskConfig
     device: torch.device
+    first: tuple[int, ...] | None = None
 
     @cached_property
     def windows(self) -> Windows:
         """Features and scales; a stop waits for them, as nothing can be forecast without."""
         with cancellable(lambda: False):
-            made = Windows(self.panel, self.scaling, self.task, self.device)
+            made = Windows(self.panel, self.scaling, self.task, self.device, self.first)
         trim_after(made.table.nbytes)
         return made
 
@@ -358,6 +370,8 @@ class _Bound:
         if panel is not self.shared.panel:
             return self.forecaster.predict(panel, origins, quantiles)
         check_lookback(panel, origins, self.forecaster.config.task.input_size)
+        if not self.shared.windows.holds(origins):
+            return self.forecaster.predict(panel, origins, quantiles)
         return self.forecaster.predict_windows(self.shared.windows, panel, origins, quantiles)
 
 
