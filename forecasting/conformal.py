@@ -529,12 +529,12 @@ class Calibrated:
         """
         cutoff, shape = origins.cutoffs(panel), (len(origins), self.horizon)
         order = np.argsort(cutoff, kind="stable")
-        place = np.empty(order.size, np.int32)
-        place[order] = np.arange(order.size, dtype=np.int32)
+        rank = np.empty(order.size, np.int32)
+        rank[order] = np.arange(order.size, dtype=np.int32)
         ds, z = np.empty(shape, "datetime64[us]"), np.empty(shape)
         for part in self._parts(len(origins), levels):
             made = _outcomes(self.inner, panel, origins.take(part), levels, self.horizon)
-            ds[place[part]], z[place[part]] = made.ds, _Curve.of(made).scores(made.y)
+            ds[rank[part]], z[rank[part]] = made.ds, _Curve.of(made).scores(made.y)
         ordered = origins.take(order)
         return ordered, Scored(ordered.series, cutoff[order], ds, z, levels)
 

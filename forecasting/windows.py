@@ -833,12 +833,12 @@ class Windows:
         scaling: Scaling,
         task: TaskConfig,
         device: torch.device,
-        first: Sequence[int] | None = None,
+        first: Sequence[int] | Ints | None = None,
     ) -> None:
         self.input_size, self.horizon = task.input_size, task.horizon
         lengths = np.array([len(series) for series in panel])
-        wanted = np.zeros(len(panel), np.int64) if first is None else np.asarray(first)
-        self._skipped = np.clip(wanted - (task.input_size - 1), 0, lengths)
+        first = np.zeros(len(panel), np.int64) if first is None else np.asarray(first)
+        self._skipped = np.clip(first - (task.input_size - 1), 0, lengths)
         self._begins = np.concatenate([[0], np.cumsum(lengths - self._skipped)])
         self.starts = self._begins[:-1] - self._skipped
 
@@ -878,8 +878,8 @@ class Windows:
         """
         first = np.concatenate([[0], np.cumsum([len(table) for table, _ in ahead])])
         tables = np.concatenate([table for table, _ in ahead]).astype(np.float32)
-        places = (index + start for (_, index), start in zip(ahead, first, strict=False))
-        return torch.as_tensor(tables).to(self.device), self._held(places, np.int64)
+        rows = (index + start for (_, index), start in zip(ahead, first, strict=False))
+        return torch.as_tensor(tables).to(self.device), self._held(rows, np.int64)
 
     def holds(self, origins: Origins) -> bool:
         """Tell whether all rows are held that forecasts from these origins need."""

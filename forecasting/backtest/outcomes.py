@@ -60,20 +60,24 @@ def outcomes_of(
         known: a model is not judged by a mistyped number.
     """
     chunk = max(1, _AT_ONCE // (horizon * max(len(quantiles), len(MEAN_LEVELS))))
-    pieces = [origins.take(slice(n, n + chunk)) for n in range(0, len(origins), chunk)]
-    parts = []
-    # One that learns from its past follows it once, and divides the origins by itself.
-    for piece in [origins] if isinstance(predictor, Calibrated) else pieces:
-        check_cancelled()
-        parts.append(predictor.predict(panel, piece, quantiles))
-    means = (
-        [mean_of(predictor, panel, piece) for piece in pieces] if point == "mean" else [np.empty(0)]
-    )
+    parts = [slice(first, first + chunk) for first in range(0, len(origins), chunk)]
+    check_cancelled()
+    if isinstance(predictor, Calibrated) or len(parts) == 1:
+        # One that learns from its past follows it once, and divides the origins by itself.
+        values = predictor.predict(panel, origins, quantiles)
+    else:
+        values = np.empty((len(origins), horizon, len(quantiles)))
+        for part in parts:
+            check_cancelled()
+            values[part] = predictor.predict(panel, origins.take(part), quantiles)
+    means = [np.empty(0)]
+    if point == "mean":
+        means = [mean_of(predictor, panel, origins.take(part)) for part in parts]
     return replace(
         beside or _happened(panel, origins, horizon),
         model=predictor.name,
         quantiles=quantiles,
-        values=parts[0] if len(parts) == 1 else np.concatenate(parts),
+        values=values,
         mean=np.concatenate(means),
     )
 
