@@ -134,7 +134,8 @@ def missing_sessions(series: PriceSeries) -> Dates:
         )
         # The hour that summer time repeats has one wall-clock time for two moments: it is there if
         # either is.
-        return np.setdiff1d(rezoned(stamps[0] + gone * step_us, "UTC", series.tz), series.ds)
+        due = np.unique(rezoned(stamps[0] + gone * step_us, "UTC", series.tz))
+        return _missing_of(due, series.ds)
     days = exchange_clock(series)[0].astype("datetime64[D]")
     return _missing_of(
         sessions_between(series.calendar, days[0], days[-1], trading_week(np.unique(days))), days
@@ -142,7 +143,14 @@ def missing_sessions(series: PriceSeries) -> Dates:
 
 
 def _missing_of(expected: npt.NDArray[Any], seen: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    missing = np.setdiff1d(expected, seen)
+    """Return what is expected, increasing, and was not seen.
+
+    ``setdiff1d`` takes .8 s for a million integers, and holds Python's lock meanwhile.
+    """
+    if (seen[1:] < seen[:-1]).any():
+        seen = np.sort(seen)
+    place = np.minimum(np.searchsorted(seen, expected), seen.size - 1)
+    missing = expected[seen[place] != expected]
     return missing.astype("datetime64[us]") if missing.dtype.kind == "M" else missing
 
 
