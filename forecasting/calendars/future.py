@@ -149,8 +149,8 @@ def _missing_of(expected: npt.NDArray[Any], seen: npt.NDArray[Any]) -> npt.NDArr
     """
     if (seen[1:] < seen[:-1]).any():
         seen = np.sort(seen)
-    place = np.minimum(np.searchsorted(seen, expected), seen.size - 1)
-    missing = expected[seen[place] != expected]
+    index = np.minimum(np.searchsorted(seen, expected), seen.size - 1)
+    missing: npt.NDArray[Any] = expected[seen[index] != expected]
     return missing.astype("datetime64[us]") if missing.dtype.kind == "M" else missing
 
 
