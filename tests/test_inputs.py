@@ -210,6 +210,8 @@ def trained(path: Path, **changes: object) -> RunFinished:
         horizon=2,
         test_size=60,
         hidden_size=4,
+        batch_size=256,  # inputs take 200 steps instead of 640
+        learning_rate=3e-3,
         seed=1,
         baselines="drift",
         **changes,
@@ -401,7 +403,7 @@ def test_a_training_that_is_explained_is_the_same_training(prices: Path) -> None
     config = (
         RunConfig()
         .changed(epochs=2, patience=2, hidden_size=4, input_size=10, horizon=2, baselines="drift")
-        .changed(hist_exog="noise")
+        .changed(hist_exog="noise", batch_size=256)
     )
     plain = list(jobs.train(panel, config, counted=False))
     symbol = panel.symbols[0]

@@ -175,6 +175,7 @@ def test_a_strip_shows_what_moved_the_forecast_as_it_trains(tmp_path: Path, qapp
         input_size=12,
         horizon=2,
         baselines="drift",
+        batch_size=256,
         **settings,
     )
     with window(tmp_path, price_file(tmp_path / "AAA.csv", 260)) as bench:

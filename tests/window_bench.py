@@ -26,7 +26,7 @@ def wait(condition: Callable[[], bool], seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         QApplication.processEvents()
-        time.sleep(0.002)
+        time.sleep(0.004)
 
 
 def idle(bench: Workbench) -> None:
