@@ -716,6 +716,19 @@ def test_odds_command_refuses(
     assert said in capsys.readouterr().err
 
 
+def test_levels_of_a_series_below_zero_are_values(
+    prices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pd.read_csv(prices).query("symbol == 'AAA'")
+    path = tmp_path / "spread.csv"
+    frame.assign(close=frame["close"] - 300).to_csv(path, index=False)
+    words = ["odds", str(path), "--with", "random-walk", "--horizon", "2", "--paths", "50"]
+    assert main([*words, "--level", "+5%"]) == 2
+    assert "of which no share is taken" in capsys.readouterr().err
+    assert main([*words, "--level", "-190"]) == 0
+    assert "to close above -190" in capsys.readouterr().out
+
+
 def test_a_baseline_that_there_is_not_is_named(
     prices: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
