@@ -288,6 +288,10 @@ class Task(QObject):
         self._worker = worker
         self._runner = runner
 
+    def stop(self) -> None:
+        """Ask the job to end early and deliver its result so far."""
+        self._worker.stop()
+
     def cancel(self) -> None:
         """Ask the job to end, and drop all further events and its result."""
         self._runner.discard(self)

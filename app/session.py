@@ -13,7 +13,7 @@ from typing import Literal
 from PySide6.QtCore import QDeadlineTimer, QObject, QTimer, Signal
 
 from app import tasks
-from app.background import DELIVERY_S, Collector, Failure, Job, Task, TaskRunner, Worker
+from app.background import Collector, Failure, Job, Task, TaskRunner
 from app.heap import bound_heap
 from app.tasks import LoadRequest, Refresh, TrainingFile
 from app.training_history import TrainingHistory
@@ -65,16 +65,14 @@ State = Literal[
 Activity = Literal["training", "searching", "tuning", "backtesting", "auditing", "forecasting"]
 
 PULSE_MS = 33
-#: Events between two looks at the clock.
-_PORTION = 32
 #: Seconds between two looks whether a training that is to be left is written.
 _POLL_S = 0.01
 #: Milliseconds that the engine waits for prices to come, and to be drawn, before it is prepared.
 _LOADING_MS, _SHOWING_MS = 3_000, 120
 #: Finished trainings whose gradients stay at hand, to be compared with.
 _EARLIER = 8
-#: Key of the background task of a lesson.
-LESSON = "lesson"
+#: Keys of the background tasks that import torch and run a lesson.
+_ENGINE, LESSON = "engine", "lesson"
 
 
 class Loading(QObject):
@@ -136,12 +134,10 @@ class Session(QObject):
         self._resumable = False
         self._training_file = TrainingFile()
         bound_heap()
-        self._worker: Worker | None = None
-        self._warmer: Worker | None = None
-        self._retired: set[Worker] = set()
+        self._task: Task | None = None
         self.background = TaskRunner(self)
         self.background.started.connect(self._watch)
-        self.background.thread_ended.connect(self._ended)
+        self.background.thread_ended.connect(self.background.deliver)
         self.background.unhandled.connect(self.failed)
         self._idle_tasks = {LESSON}
         self._asked = LoadRequest((), "only")
@@ -215,12 +211,12 @@ class Session(QObject):
     @property
     def warming(self) -> bool:
         """Whether the engine is being imported."""
-        return self._warmer is not None
+        return self.background.runs(_ENGINE)
 
     @property
     def threads(self) -> int:
         """Number of threads that have not ended."""
-        return len(self._workers())
+        return len(self.background.threads)
 
     @property
     def asked_anew(self) -> bool:
@@ -249,8 +245,11 @@ class Session(QObject):
 
     def warm_up(self) -> None:
         """Import torch in the background, unless that is done or under way."""
-        if self.engine is None and self._warmer is None:
-            self._warmer = self._start(lambda _should_stop: jobs.warm_up(), "engine")
+        if self.engine is None and not self.warming:
+            task = self.background.run(lambda _should_stop: jobs.warm_up(), _ENGINE)
+            task.yielded.connect(self._take)
+            task.returned.connect(self._warmed)
+            task.failed.connect(self._warmed)
 
     def warm_up_soon(self) -> None:
         """Import the engine once the loaded series are drawn, which it would delay."""
@@ -306,7 +305,7 @@ class Session(QObject):
         self.refused = self.misnamed = None
         self._asked = asked
         self.loading = loading = Loading(self)
-        self._worker = self._start(tasks.loading(asked.requests, asked.refresh), "load")
+        self._task = self._run(tasks.loading(asked.requests, asked.refresh), "load")
         self._enter("loading")
         return loading
 
@@ -428,9 +427,8 @@ class Session(QObject):
         self.pause(True)
         deadline = QDeadlineTimer(timeout_ms)
         while self.state == "paused" and not self._resumable and not deadline.hasExpired():
-            if self._worker is None or self._has_ended(self._worker):
+            if self._task is None or self._task.deliver():
                 break
-            self._receive(self._worker)
             time.sleep(_POLL_S)
         if self.state == "paused" and self._resumable:
             self._leaving.set()
@@ -499,17 +497,17 @@ class Session(QObject):
         """Stop a task early and keep its result so far, or a loading and keep the series so far; a
         pending task is cancelled.
         """
-        if self.state in (self.task, "paused") and self._worker:
-            self._worker.stop()
+        if self.state in (self.task, "paused") and self._task:
+            self._task.stop()
             self._enter("stopping")
         elif (
             self.state == "loading"
-            and self._worker
+            and self._task
             and len(self._asked.requests) > 1
             and not self._asked.stopped
         ):
             self._asked.stopped = True
-            self._worker.stop()
+            self._task.stop()
         elif self.state in ("loading", "preparing"):
             self.cancel()
 
@@ -565,31 +563,18 @@ class Session(QObject):
         self._soon.stop()
         self.cancel()
         self.background.cancel_all()
-        if self._warmer:
-            self._warmer.discard()
-            self._retired.add(self._warmer)
-            self._warmer = None
-        deadline = QDeadlineTimer(timeout_ms)
-        self._retired = {worker for worker in self._retired if not worker.wait(deadline)}
-        ended = self.background.wait(deadline) and not self._retired
+        ended = self.background.wait(QDeadlineTimer(timeout_ms))
         if ended:
             self._rest()
         self._training_file.remove()
         return ended
 
-    def _workers(self) -> list[Worker]:
-        return [
-            item
-            for item in (self._worker, self._warmer, *self.background.threads, *self._retired)
-            if item is not None
-        ]
-
-    def _start(self, job: Job, name: str) -> Worker:
-        worker = Worker(job, name)
-        worker.finished.connect(self._ended)
-        self._watch()
-        worker.start()
-        return worker
+    def _run(self, job: Job, name: str) -> Task:
+        task = self.background.run(job, name)
+        task.yielded.connect(self._take)
+        task.returned.connect(self._end)
+        task.failed.connect(self._end)
+        return task
 
     def _watch(self) -> None:
         """Start polling for events of a thread."""
@@ -605,15 +590,14 @@ class Session(QObject):
             self._clear_run()
             self._run_count += 1
             self._trained, self.watched = panel, TrainingHistory(self._planned, self._run_count)
-        self._worker = self._start(make(panel), self.task)
+        self._task = self._run(make(panel), self.task)
         self._enter(self.task)
 
     def _retire(self) -> None:
-        """Discard the worker: its thread may need a moment to end, but its events are ignored."""
-        if self._worker:
-            self._worker.discard()
-            self._retired.add(self._worker)
-            self._worker = None
+        """Discard what runs: its thread may need a moment to end, but its events are ignored."""
+        if self._task:
+            self._task.cancel()
+            self._task = None
         self._let_go_of_loading()
 
     def _let_go_of_loading(self) -> Loading | None:
@@ -633,13 +617,8 @@ class Session(QObject):
         self.request_repaint()
 
     def _beat(self) -> None:
-        for worker in (self._warmer, self._worker):
-            if worker:
-                self._receive(worker)
         self.background.deliver()
-        if any(worker.isFinished() for worker in self._workers()):
-            self._ended()
-        if self._workers():
+        if self.background.threads:
             self._collector.collect()
         else:
             self._rest()
@@ -652,26 +631,16 @@ class Session(QObject):
         self._pulse.stop()
         self._collector.release()
 
-    def _receive(self, worker: Worker) -> bool:
-        """Process events for at most :data:`DELIVERY_S` seconds; True when none is left."""
-        end = time.monotonic() + DELIVERY_S
-        while events := worker.take(_PORTION):
-            self._take_in(events)
-            if time.monotonic() > end:
-                return False
-        return True
-
-    def _take_in(self, events: Iterable[Event]) -> None:
-        for event in events:
-            if isinstance(event, SeriesLoaded) and self._asked.listed:
-                self._list_again(event)
-            elif isinstance(event, NotLoaded):
-                self._asked.refusals.append(event)
-            elif isinstance(event, TrainingPaused):
-                self._resumable = True
-            else:
-                self._keep(event)
-                self.event_received.emit(event)
+    def _take(self, event: Event) -> None:
+        if isinstance(event, SeriesLoaded) and self._asked.listed:
+            self._list_again(event)
+        elif isinstance(event, NotLoaded):
+            self._asked.refusals.append(event)
+        elif isinstance(event, TrainingPaused):
+            self._resumable = True
+        else:
+            self._keep(event)
+            self.event_received.emit(event)
 
     def _keep(self, event: Event) -> None:
         match event:
@@ -763,38 +732,23 @@ class Session(QObject):
         )
         self.recalled = self.predicted = None
 
-    def _ended(self) -> None:
-        """Release every worker that has ended, after its last events; the sender may be gone
-        already.
-        """
-        self._retired = {
-            worker for worker in self._retired if not (worker.isFinished() and worker.wait())
-        }
-        if (warmer := self._warmer) and self._has_ended(warmer) and warmer is self._warmer:
-            self._warmer = None
-            self._warmed(warmer.failure)
-        self.background.deliver()
-        if (worker := self._worker) and self._has_ended(worker) and worker is self._worker:
-            self._worker = None
-            loading = self._let_go_of_loading()
-            if self.state == "loading":
-                self._refuse(worker.failure)
-            self._enter("idle")
-            self._tell(worker.failure)
-            if loading is not None and worker.failure is not None:
-                loading.failed.emit(worker.failure)
-            elif loading is not None:
-                loading.loaded.emit()
+    def _end(self, failure: object) -> None:
+        """Go idle after the last event of what ran; a failure where it has failed."""
+        self._task = None
+        loading = self._let_go_of_loading()
+        found = failure if isinstance(failure, Failure) else None
+        if self.state == "loading":
+            self._refuse(found)
+        self._enter("idle")
+        self._tell(found)
+        if loading is not None and found is not None:
+            loading.failed.emit(found)
+        elif loading is not None:
+            loading.loaded.emit()
 
-    def _has_ended(self, worker: Worker) -> bool:
-        """Whether a worker has ended and all its events are processed; more may come with the next
-        timer events.
-        """
-        return worker.isFinished() and worker.wait() and self._receive(worker)
-
-    def _warmed(self, failure: Failure | None) -> None:
+    def _warmed(self, failure: object) -> None:
         """Start the task that waited for the engine, or cancel it."""
-        if self._waiting and self.panel and not failure:
+        if self._waiting and self.panel and not isinstance(failure, Failure):
             self._begin(self.panel)
         elif self._waiting:
             self._waiting = None
@@ -836,6 +790,6 @@ class Session(QObject):
                 self.watchlist.with_problem(listed, failure.message, failure.hint, add=False)
             )
 
-    def _tell(self, failure: Failure | None) -> None:
-        if failure:
+    def _tell(self, failure: object) -> None:
+        if isinstance(failure, Failure):
             self.failed.emit(failure)
