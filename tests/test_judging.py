@@ -86,7 +86,7 @@ def test_every_tab_shows_what_the_metrics_say(view: EvaluationView) -> None:
     assert "95 % interval" in [line.name for line in view.calibration.chart._lines], (
         "intervals are drawn"
     )
-    view.unfold()
+    view.unfold_button.setChecked(True)
     for index in range(view.tabs.count()):
         view.tabs.setCurrentIndex(index)
         view.refresh()
@@ -148,7 +148,7 @@ def test_an_empty_plot_says_so_and_has_no_table(qtbot: Any, make: type[Chart]) -
 
 
 def test_a_plot_is_read_by_keys(view: EvaluationView, qtbot: Any) -> None:
-    view.unfold()
+    view.unfold_button.setChecked(True)
     view.tabs.setCurrentIndex(1)
     chart = view.steps.chart
     told: list[str] = []

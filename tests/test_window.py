@@ -188,9 +188,9 @@ def test_training_two_epochs_ends_with_scores_and_a_sentence(qtbot: Any, bench: 
     wait(lambda: bench.results.judged.summary is not None)
     assert bench.results.judged.summary.sentence in texts(bench.results)
     assert bench.results.judged.summary.sentence in bench.help_controller._about_judging()
-    bench.results.judged.unfold()
+    bench.results.judged.unfold_button.setChecked(True)
     assert finished.result.verdict.sentence in texts(bench.results)
-    bench.results.judged.unfold(on=False)
+    bench.results.judged.unfold_button.setChecked(False)
     table = bench.results.table
     models = [table.horizontalHeaderItem(column).text() for column in range(1, table.columnCount())]
     assert models == [model_title(model) for model in finished.result.scores]

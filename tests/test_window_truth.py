@@ -169,12 +169,12 @@ def test_results_are_painted_when_their_layout_has_settled(bench: Workbench) -> 
     result = run(walk("ACME"), sentence="The GRU ties with the random walk. " * 8)
     notes = tuple("This note is so long that it is wrapped. " * 6 for _ in range(5))
     bench.layout.docks["results"].raise_()
-    results.judged.unfold()
+    results.judged.unfold_button.setChecked(True)
     results.show_result(replace(result, verdict=replace(result.verdict, notes=notes)))
     wait(lambda: overlaps.paints > 0)
     idle(bench)
     assert overlaps.found == []
-    results.judged.unfold(on=False)
+    results.judged.unfold_button.setChecked(False)
     assert "ACME: 30 epochs" in texts(results)
     results.show_result(None)
 
