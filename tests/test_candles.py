@@ -233,4 +233,8 @@ def test_a_run_and_a_project_keep_that_they_are_drawn_as_candles(
             export.write(tmp_path / "run.html", replace(again, candles=candles))
             page = (tmp_path / "run.html").read_text(encoding="utf-8")
             assert ("the next bars as candles" in page) == candles
+        bench._preferences.whole_candles = False
+        bench.project_controller.new()
+        rested(bench)
+        assert not switch.isChecked(), "without a run it is the preference"
         bench.session.unsaved = False

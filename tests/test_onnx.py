@@ -222,8 +222,9 @@ def test_the_three_graphs_make_the_same_forecast_of_a_csv_file(
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted({*KINDS, *TARGETS} - {"dates"}))
 def test_the_program_in_the_documentation_prints_what_ours_forecasts(
-    kind: str, tmp_path: Path
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")  # it tells Microsoft of its import otherwise
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     network, panel = _network(**{**KINDS, **TARGETS}[kind])

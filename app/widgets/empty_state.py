@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.theme import Theme, icon
@@ -10,6 +11,8 @@ from app.widgets.labels import text_label
 from app.widgets.layouts import STRETCH, fill
 
 _ICON = QSize(32, 32)
+#: Least height, in pixels, at which there is room for the icon.
+_LEAST_WITH_ICON = 150
 
 
 class EmptyState(QWidget):
@@ -50,6 +53,11 @@ class EmptyState(QWidget):
         button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self._rows.insertWidget(self._rows.count() - 1, button, 0, Qt.AlignmentFlag.AlignHCenter)
         return button
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave the icon out where the words would be cut."""
+        super().resizeEvent(event)
+        self._picture.setVisible(event.size().height() >= _LEAST_WITH_ICON)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw the icon in the colours of a theme."""

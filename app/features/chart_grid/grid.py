@@ -61,7 +61,7 @@ class ChartCell(QWidget):
         self.empty = EmptyState(
             "candles",
             self.tr("No further series is loaded"),
-            self.tr("Load another one, or choose one above that is shown already."),
+            self.tr("Load another one, or choose one above."),
         )
         button = self.empty.add_button(self.tr("Open files…"))
         button.clicked.connect(self.open_requested)

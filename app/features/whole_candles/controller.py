@@ -101,12 +101,15 @@ class WholeCandlesController(FeatureController):
         return forecast if same else None
 
     def _follow_run(self) -> None:
-        """Draw another run as it was drawn before, or as the user prefers."""
+        """Draw another run as it was drawn before, or as the user prefers; without one the switch
+        says what the user prefers.
+        """
         result = self._session.result
         run = None if result is None else result.forecasts
-        if run is not self._run and result is not None:
+        if run is not self._run:
+            drawn = result is not None and result.candles
             self._following = True
-            self._action.setChecked(result.candles or self._preferences.whole_candles)
+            self._action.setChecked(drawn or self._preferences.whole_candles)
             self._following = False
         self._run = run
 
