@@ -40,7 +40,7 @@ from forecasting.search import (
 from forecasting.search.blocks import EarlyCheck, run_block
 from forecasting.search.space import space_from
 from forecasting.search.trials import Trials
-from forecasting.store import SearchStore, StoredTrial
+from forecasting.store import SearchStore, StoredTrial, TrialRecord
 from forecasting.windows import split_panel
 
 CONFIG = RunConfig().changed(
@@ -441,6 +441,22 @@ def test_a_search_that_was_cut_short_goes_on_with_the_same_trials(sampler: str) 
         assert stored.state == "finished"
         assert stored.result["verdict"]["outcome"] == resumed.verdict.outcome
         assert len(store.trials(resumed.key)) == len(whole.trials.items)
+
+
+def test_a_search_that_an_earlier_version_began_goes_on() -> None:
+    pytest.importorskip("optuna")
+    _cut_short(2, "tpe")
+    new = {"unit", "checked", "ratios"}
+    with SearchStore() as store:
+        key = store.searches()[0].key
+        for trial in store.trials(key):
+            text = json.dumps({k: v for k, v in trial.record.model_dump().items() if k not in new})
+            record = TrialRecord.model_validate_json(text)
+            store.put_trial(key, StoredTrial(record, trial.losses), 1.0)
+    resumed, _ = searched(walk(), plan(2, "tpe", resume=True))
+    assert resumed.key == key
+    assert [len(t.ratios) for t in resumed.trials.items[:2]] == [2, 2]
+    assert len(resumed.trials.items) == 3
 
 
 def test_there_is_nothing_to_resume_of_other_settings() -> None:

@@ -182,6 +182,8 @@ class _Loop:
         trial.by_date = losses_of(stored, len(blank)).copy()
         trial.running_loss = list(record.running_loss)
         trial.unit, trial.checked, trial.ratios = record.unit, record.checked, list(record.ratios)
+        if not record.unit:  # an earlier version wrote no validation losses
+            trial.ratios = [1.0] * len(record.running_loss)
         trial.state, trial.reason = record.state, record.reason
         trial.seconds, trial.at = record.seconds, record.at
         trial.asked, trial.ended = record.asked, record.ended
