@@ -251,10 +251,6 @@ class Session(QObject):
             task.returned.connect(self._warmed)
             task.failed.connect(self._warmed)
 
-    def warm_up_soon(self) -> None:
-        """Import the engine once the loaded series are drawn, which it would delay."""
-        self.call_once_shown(self.warm_up)
-
     def call_once_shown(self, do: Callable[[], object]) -> None:
         """Call a function once what is being loaded is shown, or could not be loaded in three
         seconds; in the next turn of the event loop where nothing is.

@@ -285,7 +285,7 @@ class Workbench(QObject):
         self.session.call_once_shown(self.actions.draw_menus)
         self.session.call_once_shown(self._start_reading)
         self.session.call_once_shown(self._build_next)
-        self.session.warm_up_soon()
+        self.session.call_once_shown(self.session.warm_up)  # which would delay the chart
         self._show_state()
 
     def _adopt(self, part: QWidget) -> None:

@@ -89,22 +89,8 @@ class SharedReading:
 def series_of(rows: Rows, shared: SharedReading) -> PriceSeries | None:
     """Set aside rows without a close, put bars in order, drop duplicates, and report."""
     options = shared.options
-    findings = list(shared.findings)
-    values, made = close_of(rows.values)
-    if options.adjusted and made != "adjusted":
-        values, made = adjusted_prices(values), "adjusted"
-    if made == "mid":
-        findings.append(
-            Finding(
-                "mid_price",
-                "Prices are the middle of bid and ask.",
-                rows.ds.size,
-                "info",
-                "computed",
-            )
-        )
-    values["close"], zeros = without_zero_ends(rows.ds, values["close"])
-    findings.extend(zeros)
+    values, made, found, zeros = _closed(rows, options.adjusted)
+    findings = [*shared.findings, *found, *zeros]
     keep = np.isfinite(values["close"])
     if not keep.any():
         return None
@@ -148,6 +134,23 @@ def series_of(rows: Rows, shared: SharedReading) -> PriceSeries | None:
         findings=tuple(findings),
         extras=_further_columns(rows, shared, keep, folded),
     )
+
+
+def _closed(
+    rows: Rows, adjusted: bool
+) -> tuple[dict[str, Floats], str, list[Finding], list[Finding]]:
+    """Return the columns with the close that is read, how that was made, and findings: on it, and
+    on zeros at the ends.
+    """
+    values, made = close_of(rows.values)
+    if adjusted and made != "adjusted":
+        values, made = adjusted_prices(values), "adjusted"
+    found = []
+    if made == "mid":
+        message = "Prices are the middle of bid and ask."
+        found = [Finding("mid_price", message, rows.ds.size, "info", "computed")]
+    values["close"], zeros = without_zero_ends(rows.ds, values["close"])
+    return values, made, found, zeros
 
 
 def _shared(ds: Dates, before: list[Dates]) -> Dates:
