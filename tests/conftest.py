@@ -90,40 +90,40 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True)
-def own_folders(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_folders(homes: Iterator[Path]) -> Path:
     """Point the home folder, the settings and Candlecast's own folders at a fresh directory."""
     home = next(homes)
     home.mkdir()
-    for name in ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "CANDLECAST_HOME"):
-        monkeypatch.setenv(name, str(home))
-    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
-        monkeypatch.setenv(name, str(home / name.lower()))
+    names = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "CANDLECAST_HOME")
+    folders = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME")
+    os.environ.update(dict.fromkeys(names, str(home)))  # the next test has others
+    os.environ.update({name: str(home / name.lower()) for name in folders})
     QSettings.setDefaultFormat(QSettings.Format.IniFormat)
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(home))
     return home
 
 
 @pytest.fixture(scope="session")
-def trap() -> Trap:
-    """The proxy that is no proxy, for libraries in C."""
-    return Trap()
+def network_guard() -> Iterator[NetworkGuard]:
+    """The guard of all tests: to put it up for each would take a sixth of a millisecond."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield NetworkGuard(patch, Trap())
 
 
 @pytest.fixture(autouse=True)
-def no_network(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, trap: Trap
-) -> Iterator[None]:
+def no_network(request: pytest.FixtureRequest, network_guard: NetworkGuard) -> Iterator[None]:
     """Fail a test that tries to leave this machine, whatever becomes of the error; except those
     marked ``network``.
     """
     if request.node.get_closest_marker("network"):
-        yield
+        with network_guard.open():
+            yield
         return
-    guard = NetworkGuard(monkeypatch, trap)
+    network_guard.forget()
     yield
-    if guard.tried:
+    if network_guard.tried:
         pytest.fail(
-            f"{request.node.name} tried to reach {', '.join(dict.fromkeys(guard.tried))}",
+            f"{request.node.name} tried to reach {', '.join(dict.fromkeys(network_guard.tried))}",
             pytrace=False,
         )
 

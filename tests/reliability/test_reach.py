@@ -49,7 +49,7 @@ def inner(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> pytest.P
     """A suite of its own with the guard of ours."""
     pytester.makeconftest("""
         import pytest
-        from conftest_of_candlecast import no_network, trap
+        from conftest_of_candlecast import network_guard, no_network
     """)
     tests = request.config.rootpath / "tests"
     pytester.makepyfile(conftest_of_candlecast=(tests / "conftest.py").read_text())
