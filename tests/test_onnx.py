@@ -24,6 +24,7 @@ import torch
 
 from forecasting import jobs
 from forecasting.config import QUANTILES, RunConfig
+from forecasting.conformal import SUPPORT
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.events import ForecastMade
 from forecasting.series import Floats, Origins, Panel, PriceSeries
@@ -204,7 +205,8 @@ def program(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Floats]:
         monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")
         monkeypatch.setitem(sys.modules, "onnxruntime", _runtime(network))
         levels, values = runpy.run_path(str(PROGRAM))["forecast"]("model.onnx", str(path))
-        return values[:, [levels.index(level) for level in QUANTILES]]
+        assert tuple(levels) == SUPPORT
+        return np.asarray(values)
 
     return forecast
 
@@ -215,8 +217,12 @@ def test_the_three_graphs_make_the_same_forecast_of_a_csv_file(
 ) -> None:
     network, panel = _network(**{**KINDS, **TARGETS}[kind])
     series = _bars(panel[1])
+    alone = Panel((series,))
     found = program(network.with_training_facts(panel), _write_csv(series, tmp_path))
-    assert found == pytest.approx(_own_forecast(network, series), rel=1e-6)
+    own = network.calibrated(alone).predict(alone, Origins.last(alone), SUPPORT)[0]
+    assert found == pytest.approx(own, rel=1e-6)
+    levels = [SUPPORT.index(level) for level in QUANTILES]
+    assert found[:, levels] == pytest.approx(_own_forecast(network, series), rel=1e-6)
 
 
 @pytest.mark.slow

@@ -285,8 +285,9 @@ class Calibration(nn.Module):
             near[step, step - reach : step + reach + 1] = 1 / (2 * reach + 1)
         knots = torch.as_tensor(_KNOTS) * torch.exp(torch.as_tensor(near) @ wider)
         knots = _rising(knots)
-        ends = torch.cat([torch.zeros_like(knots[:, :1]), knots, knots[:, -1:] * 9 / _KNOTS[-1]], 1)
-        reached = ends @ torch.as_tensor(_interpolation(np.abs(x.numpy()), [0, *_KNOTS, 9]))
+        at_ends, at_slopes = (_constant(part) for part in _cubic(np.abs(x.numpy())))
+        ends = torch.cat([torch.zeros_like(knots[:, :1]), knots], 1)
+        reached = ends @ at_ends + _slopes(ends) @ at_slopes
         at = torch.sign(x) * reached
         index = (x <= at[..., None]).sum(-1).clamp(1, len(x) - 1)
         low, high = curve.gather(1, index - 1), curve.gather(1, index)
@@ -363,6 +364,34 @@ def _rising(x: Tensor) -> Tensor:
     return torch.stack(parts, 1)
 
 
-def _interpolation(x: np.ndarray, knots: Sequence[float]) -> np.ndarray:
-    """Return the weights [K, Q] by which values at knots are interpolated at ``x`` [Q]."""
-    return np.stack([np.interp(x, knots, row) for row in np.eye(len(knots))])
+def _slopes(ends: Tensor) -> Tensor:
+    """Return the slopes [H, K + 1] at the knots of the monotone cubic curve through values at them,
+    as :func:`forecasting.conformal._stretched` has it.
+    """
+    width = np.diff([0, *_KNOTS])
+    secants = (ends[:, 1:] - ends[:, :-1]) / _constant(width)
+    before, after = secants[:, :-1], secants[:, 1:]
+    share = _constant((2 * width[1:] + width[:-1]) / (3 * (width[1:] + width[:-1])))
+    inner = before * after / (share * after + (1 - share) * before).clamp(min=1e-300)
+    last = torch.minimum(ends[:, -1:] / _KNOTS[-1], 3 * secants[:, -1:])
+    return torch.cat([secants[:, :1], inner, last], 1)
+
+
+def _cubic(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the shares [K + 1, Q] of the values and of the slopes at the knots in the curve at
+    ``x`` [Q]; beyond the last knot it goes on in proportion.
+    """
+    edges = np.concatenate([[0.0], _KNOTS])
+    values, slopes = np.zeros((edges.size, x.size)), np.zeros((edges.size, x.size))
+    for index, distance in enumerate(x):
+        k = int(np.searchsorted(_KNOTS, distance))
+        if k == _KNOTS.size:
+            values[-1, index] = distance / _KNOTS[-1]
+            continue
+        width = edges[k + 1] - edges[k]
+        t = (distance - edges[k]) / width
+        values[k, index] = (1 + 2 * t) * (1 - t) ** 2
+        values[k + 1, index] = t**2 * (3 - 2 * t)
+        slopes[k, index] = width * t * (1 - t) ** 2
+        slopes[k + 1, index] = -width * t**2 * (1 - t)
+    return values, slopes
