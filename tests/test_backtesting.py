@@ -95,7 +95,7 @@ def test_a_backtest_is_stopped_gone_on_with_and_judged(qtbot: Any, bench: Workbe
     assert bench.results.tested.summary.sentence in texts(bench.results.tested)
     assert list(panel.folds.sheet["Fold"]) == [1, 2, 3]
     assert list(bench.results.tested.steps.chart.table()["step"]) == [1, 2, 3]
-    assert BacktestConfig.model_validate_json(bench._preferences.plan) == PLAN
+    assert BacktestConfig.model_validate_json(bench.preferences.plan) == PLAN
 
 
 def test_folds_and_time_are_told_before_and_during_a_test(qtbot: Any, bench: Workbench) -> None:
@@ -129,7 +129,7 @@ def test_past_forecasts_are_stepped_through_and_left(qtbot: Any, bench: Workbenc
         outcomes.y[outcomes.cutoff.argmax()]
     )
     assert "median" in chart._read(chart.forecasts.origin.fan.cutoff + 1)  # type: ignore[union-attr]
-    buttons = stepper._buttons
+    buttons = stepper.buttons
     qtbot.mouseClick(buttons["previous"], Qt.MouseButton.LeftButton)
     assert f"({len(outcomes) - 1} of" in stepper.text
     for _ in range(len(outcomes)):
@@ -179,7 +179,7 @@ def test_past_forecasts_are_played_and_jumped_through(qtbot: Any, bench: Workben
     stepper.jumps.setCurrentIndex(0)
     stepper.jumps.activated.emit(0)
     assert chart.forecasts.origin.forecast.cutoff == worst, "all days go on from the day at hand"
-    hide = stepper._buttons["draw-hide"]
+    hide = stepper.buttons["draw-hide"]
     hide.click()
     assert chart.forecasts.origin.hides_future
     bench.window.grab()
@@ -188,7 +188,7 @@ def test_past_forecasts_are_played_and_jumped_through(qtbot: Any, bench: Workben
     assert "(1 of" in stepper.text
     bench.results.tested.day_chosen.emit(Day("walk", outcomes.cutoff.max()))
     assert chart.forecasts.origin.forecast.cutoff == outcomes.cutoff.max()
-    qtbot.mouseClick(stepper._buttons["cancel"], Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(stepper.buttons["cancel"], Qt.MouseButton.LeftButton)
     assert not stepper.isVisible()
 
 

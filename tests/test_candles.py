@@ -210,14 +210,14 @@ def test_a_run_and_a_project_keep_that_they_are_drawn_as_candles(
         assert "the next bars as candles" in (tmp_path / "run.html").read_text(encoding="utf-8")
         project = tmp_path / "mine.candleproject"
         assert bench.project_controller.save_to(project)
-        bench._preferences.whole_candles = False  # as another window, or another user, prefers
+        bench.preferences.whole_candles = False  # as another window, or another user, prefers
         for key, on in ((plain.key, False), (drawn.key, True)):
             bench.runs.show(key)
             wait(lambda key=key: bench.runs.last is not None and bench.runs.last.key == key)
             rested(bench)
             assert switch.isChecked() == on
             assert (artist.candles is not None) == on
-        assert not bench._preferences.whole_candles, "showing a run is no preference"
+        assert not bench.preferences.whole_candles, "showing a run is no preference"
         switch.trigger()
         rested(bench)
         with RunStore() as store:
@@ -233,7 +233,7 @@ def test_a_run_and_a_project_keep_that_they_are_drawn_as_candles(
             export.write(tmp_path / "run.html", replace(again, candles=candles))
             page = (tmp_path / "run.html").read_text(encoding="utf-8")
             assert ("the next bars as candles" in page) == candles
-        bench._preferences.whole_candles = False
+        bench.preferences.whole_candles = False
         bench.project_controller.new()
         rested(bench)
         assert not switch.isChecked(), "without a run it is the preference"

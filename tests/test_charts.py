@@ -97,7 +97,7 @@ def x_range(chart: PriceChart) -> tuple[float, float]:
 
 
 def y_range(chart: PriceChart) -> tuple[float, float]:
-    low, high = chart._price.viewRange()[1]
+    low, high = chart.price_pane.viewRange()[1]
     return low, high
 
 
@@ -348,10 +348,10 @@ def test_nothing_is_done_before_refresh(chart: PriceChart) -> None:
     chart.show_range(20)
     chart.set_scale("log")
     assert x_range(chart) == before
-    assert not chart._price.log
+    assert not chart.price_pane.log
     chart.refresh()
     assert x_range(chart) != before
-    assert chart._price.log
+    assert chart.price_pane.log
     assert chart.series is series
 
 
@@ -474,7 +474,7 @@ def test_series_without_ohlc_is_a_line_and_logs_need_positive_prices(chart: Pric
     chart.set_scale("log")
     chart.refresh()
     assert not chart.can_log
-    assert not chart._price.log
+    assert not chart.price_pane.log
     assert "positive" in chart._legend.note
     chart.set_style("area")
     chart.refresh()
@@ -608,7 +608,7 @@ def test_very_small_and_very_large_prices(chart: PriceChart, size: float) -> Non
         chart.set_scale(scale)  # type: ignore[arg-type]
         chart.refresh()
         assert count(picture(chart), LIGHT.up) > 100
-        assert len(chart._price_axis.ticks()) >= 3
+        assert len(chart.price_axis.ticks()) >= 3
 
 
 def test_painting_faults_are_told_and_do_not_end_the_process(
@@ -653,7 +653,7 @@ def on_screen(chart: PriceChart, qtbot: object) -> Iterator[PriceChart]:
 
 
 def _at(chart: PriceChart, share: float) -> QPoint:
-    rect = chart._price.sceneBoundingRect()
+    rect = chart.price_pane.sceneBoundingRect()
     return chart._view.mapFromScene(QPointF(rect.left() + share * rect.width(), rect.center().y()))
 
 

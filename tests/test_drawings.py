@@ -156,7 +156,7 @@ def bench(opened: Workbench, tmp_path: Path) -> Iterator[Workbench]:
 
 def pixel(bench: Workbench, bar: int, price: float) -> QPoint:
     """Return where a bar and a price are in the viewport of the chart."""
-    pane = bench.chart._price
+    pane = bench.chart.price_pane
     point = pane.mapToScene(pane.frame().at(bar, price))
     return bench.chart._view.mapFromScene(point)
 

@@ -131,9 +131,9 @@ def test_picture_looks_like_the_chart_on_screen(
     chart.set_style("area")
     chart.set_scale("log")
     chart.refresh()
-    before = chart._price.viewRange()
+    before = chart.price_pane.viewRange()
     export.write(tmp_path / "f.png", result, chart=chart, look=Look(dpi=72, theme="dark"))
-    for now, then in zip(chart._price.viewRange(), before, strict=True):
+    for now, then in zip(chart.price_pane.viewRange(), before, strict=True):
         assert now == pytest.approx(then, rel=1e-3)
     assert (chart.theme, chart.size().toTuple()) == (LIGHT, (800, 450))
 

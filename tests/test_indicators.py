@@ -240,11 +240,11 @@ def test_colours_can_be_told_from_their_ground() -> None:
 
 
 def test_indicators_are_drawn_in_view_and_in_panes_of_their_own(chart: PriceChart) -> None:
-    height = chart._price.height()
+    height = chart.price_pane.height()
     chart.show_indicators([Indicator("bollinger"), Indicator("rsi"), Indicator("macd")])
     chart.refresh()
     QApplication.processEvents()
-    assert chart._price.height() < height
+    assert chart.price_pane.height() < height
     assert len(visible_rows(chart)) == 4
     assert visible_rows(chart)[2].pane.viewRange()[1] == [0, 100]
     lower, upper = y_range(chart)
@@ -263,12 +263,12 @@ def test_indicators_are_drawn_in_view_and_in_panes_of_their_own(chart: PriceChar
     chart.show_indicators([])
     chart.refresh()
     QApplication.processEvents()
-    assert chart._price.height() == pytest.approx(height)
+    assert chart.price_pane.height() == pytest.approx(height)
 
 
 def _click(chart: PriceChart, key: str) -> None:
     rect = next(rect for rect, name in chart._legend._places if name == key)
-    index = chart._view.mapFromScene(chart._price.mapToScene(rect.center()))
+    index = chart._view.mapFromScene(chart.price_pane.mapToScene(rect.center()))
     QTest.mouseClick(chart._view.viewport(), Qt.MouseButton.LeftButton, pos=index)
 
 
@@ -320,18 +320,18 @@ def test_percent_are_counted_from_the_first_bar_in_view_or_a_chosen_one(chart: P
     chart.refresh()
     assert y_range(chart) == drawn  # only the words change
     first = int(np.ceil(x_range(chart)[0]))
-    assert chart._price_axis.base == series.y[first]
-    assert chart._price_axis.words(series.y[first] * 1.05) == "+5.00 %"
-    assert chart._price_axis.words(series.y[first] * 0.95) == "−5.00 %"
-    assert all(tick.label.endswith("%") for tick in chart._price_axis.ticks())
+    assert chart.price_axis.base == series.y[first]
+    assert chart.price_axis.words(series.y[first] * 1.05) == "+5.00 %"
+    assert chart.price_axis.words(series.y[first] * 0.95) == "−5.00 %"
+    assert all(tick.label.endswith("%") for tick in chart.price_axis.ticks())
     chart._pan(-100.0, 0.0)
-    assert chart._price_axis.base == series.y[first - 100]
+    assert chart.price_axis.base == series.y[first - 100]
     chart._point(950)
     QTest.keyClick(chart, Qt.Key.Key_B)
-    assert chart._price_axis.base == series.y[950]
+    assert chart.price_axis.base == series.y[950]
     assert f"percent from {chart._timeline.text(950)}" in chart.accessibleDescription()
     QTest.keyClick(chart, Qt.Key.Key_B)
-    assert chart._price_axis.base == series.y[first - 100]
+    assert chart.price_axis.base == series.y[first - 100]
     moved, scaled = x_range(chart), None
     chart._scale_y(0.5, 100.0)
     scaled = y_range(chart)
@@ -346,21 +346,21 @@ def test_percent_need_a_positive_price(chart: PriceChart) -> None:
     shown(chart, PriceSeries("OIL", walk(100).ds, ("close",), closes[:, None]))
     chart.set_scale("percent")
     chart.refresh()
-    assert chart._price_axis.base is None
+    assert chart.price_axis.base is None
     assert "positive" in chart._legend.note
     chart.set_base(90)
     chart.refresh()
-    assert chart._price_axis.base == closes[90]
+    assert chart.price_axis.base == closes[90]
     assert chart._legend.note == ""
 
 
 def _over(chart: PriceChart, bar: int, price: float) -> QPoint:
-    (low, high), (bottom, top) = chart._price.viewRange()
+    (low, high), (bottom, top) = chart.price_pane.viewRange()
     inside = QPointF(
-        (bar - low) / (high - low) * chart._price.width(),
-        (top - price) / (top - bottom) * chart._price.height(),
+        (bar - low) / (high - low) * chart.price_pane.width(),
+        (top - price) / (top - bottom) * chart.price_pane.height(),
     )
-    return chart._view.mapFromScene(chart._price.mapToScene(inside))
+    return chart._view.mapFromScene(chart.price_pane.mapToScene(inside))
 
 
 def test_prices_and_quantiles_catch_the_crosshair(chart: PriceChart) -> None:
@@ -389,7 +389,7 @@ def test_double_click_on_the_price_axis_lets_y_follow_again_and_keeps_the_bars(
 ) -> None:
     chart._pan(-200.0, 0.0)
     free, bars = y_range(chart), x_range(chart)
-    axis = chart._view.mapFromScene(chart._price_axis.sceneBoundingRect().center())
+    axis = chart._view.mapFromScene(chart.price_axis.sceneBoundingRect().center())
     port = chart._view.viewport()
     QTest.mousePress(port, Qt.MouseButton.LeftButton, pos=axis)
     for down in (10, 25, 40):

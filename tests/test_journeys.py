@@ -129,7 +129,7 @@ def test_the_tour_stays_inside_the_window_and_in_safe_mode_away(bench: Workbench
             bench.help_controller.tour.card.next.click()
         bench.help_controller.tour.begin()
     bench.help_controller.tour.end()
-    bench._preferences.toured, bench._preferences.safe = False, True
+    bench.preferences.toured, bench.preferences.safe = False, True
     bench.help_controller.welcome()
     assert not bench.help_controller.tour.shown
 

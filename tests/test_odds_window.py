@@ -148,7 +148,7 @@ def test_a_drag_on_a_line_moves_it_and_not_the_view(bench: Workbench) -> None:
     bench.features["odds"].take(OddsLines(lines=(line,)))
     chart.refresh()
     QApplication.processEvents()
-    pane = chart._price
+    pane = chart.price_pane
     span, (bottom, top) = pane.viewRange()
     row = (top - chart._place(price)) / (top - bottom) * pane.height()
     start = QPointF(pane.width() / 2, row)

@@ -98,11 +98,11 @@ def test_what_is_held_back_is_known_at_the_next_start(tmp_path: Path, qapp: obje
         with window(tmp_path / "settings", prices) as bench:
             assert shown(bench) == set()
             assert bench.layout.presets.name == "look"
-            bench.layout.remember(bench._preferences)
+            bench.layout.remember(bench.preferences)
     with window(tmp_path / "settings", prices) as bench:
         bench.layout.presets.follow("train")
         assert front(bench, *bench.layout.presets.lower) == ["training"]
-        bench._preferences.preset = ""
+        bench.preferences.preset = ""
         # A version without presets.
         bench.layout.remember = lambda preferences: preferences.keep_bytes(
             "state", bench.layout.presets.state()

@@ -153,7 +153,7 @@ def test_runs_have_names_tags_and_columns_of_settings_and_are_grouped(bench: Wor
     assert "Learning rate" in titles
     assert "Verdict" not in titles
     assert titles[-1] == "Notes"
-    assert "train.learning_rate" in bench._preferences.run_columns
+    assert "train.learning_rate" in bench.preferences.run_columns
     rate = titles.index("Learning rate")
     assert float(panel.table.model().index(0, rate).data()) > 0
     panel.table.sortByColumn(rate, Qt.SortOrder.AscendingOrder)

@@ -300,7 +300,7 @@ def test_a_day_with_tickers(qtbot: Any, bench: Workbench, server: YahooServer) -
 
 @pytest.mark.slow
 def test_tickers_are_added_and_changed_by_the_dialog(qtbot: Any, bench: Workbench) -> None:
-    bench.data._buttons["add"].menu().actions()[1].trigger()
+    bench.data.buttons["add"].menu().actions()[1].trigger()
     dialog = bench.tickers.dialog
     assert dialog is not None
     qtbot.keyClicks(dialog.field, "goog")
@@ -308,7 +308,7 @@ def test_tickers_are_added_and_changed_by_the_dialog(qtbot: Any, bench: Workbenc
     idle(bench)
     assert rows(bench) == "start* GOOG*"
     options = next(
-        item for item in bench.data._buttons.values() if item.accessibleName() == "Options"
+        item for item in bench.data.buttons.values() if item.accessibleName() == "Options"
     )
     qtbot.mouseClick(options, Qt.MouseButton.LeftButton)
     dialog = bench.tickers.dialog

@@ -217,7 +217,7 @@ def test_the_mouse_checks_drags_and_removes(qtbot: Any, bench: Workbench) -> Non
     assert not model.dropMimeData(QMimeData(), Qt.DropAction.MoveAction, 0, 0, QModelIndex())
     for name in ("Move up", "Remove"):
         qtbot.mouseClick(
-            next(item for item in bench.data._buttons.values() if item.accessibleName() == name),
+            next(item for item in bench.data.buttons.values() if item.accessibleName() == name),
             Qt.MouseButton.LeftButton,
         )
     assert rows(bench) == "two three*"
@@ -332,7 +332,7 @@ def test_samples_and_files_are_added_from_the_panel(
     monkeypatch.setattr(
         "PySide6.QtWidgets.QFileDialog.getOpenFileNames", lambda *_args: ([chosen], "")
     )
-    file, _ticker, samples = bench.data._buttons["add"].menu().actions()
+    file, _ticker, samples = bench.data.buttons["add"].menu().actions()
     file.trigger()
     idle(bench)
     samples.menu().actions()[0].trigger()

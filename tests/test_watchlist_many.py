@@ -161,7 +161,7 @@ def test_typing_finds_rows_and_keys_lead_on(qtbot: Any, bench: Workbench) -> Non
 def test_sorted_rows_are_chosen_removed_and_put_back_as_themselves(
     qtbot: Any, bench: Workbench
 ) -> None:
-    menu = bench.data._buttons["list"].menu()
+    menu = bench.data.buttons["list"].menu()
     change = next(item for item in menu._orders.values() if item.text() == "Change")
     change.trigger()
     assert shown(bench)[:2] == ["S299", "S298"]
@@ -171,7 +171,7 @@ def test_sorted_rows_are_chosen_removed_and_put_back_as_themselves(
     idle(bench)
     assert bench.session.row is not None
     assert bench.session.row.symbol == "S298"
-    assert not bench.data._buttons["up"].isEnabled(), "sorted rows have no place of their own"
+    assert not bench.data.buttons["up"].isEnabled(), "sorted rows have no place of their own"
     qtbot.keyClick(view, Qt.Key.Key_Delete)
     assert len(bench.session.watchlist) == 299
     assert "S298" not in shown(bench)
@@ -185,7 +185,7 @@ def test_sorted_rows_are_chosen_removed_and_put_back_as_themselves(
 def test_groups_columns_and_lists_are_made_in_the_window(
     bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    view, menu = bench.data.list, bench.data._buttons["list"].menu()
+    view, menu = bench.data.list, bench.data.buttons["list"].menu()
     view.setCurrentIndex(view.model().index(5, 0))
     idle(bench)
     monkeypatch.setattr(QInputDialog, "getItem", lambda *_args: ("Mine", True))
@@ -209,7 +209,7 @@ def test_groups_columns_and_lists_are_made_in_the_window(
 
 
 def test_groups_fold_by_keys_and_clicks_and_stay_folded(qtbot: Any, bench: Workbench) -> None:
-    view, menu = bench.data.list, bench.data._buttons["list"].menu()
+    view, menu = bench.data.list, bench.data.buttons["list"].menu()
     bench.session.relist(bench.session.watchlist.with_group(range(10, 14), "Four"))
     menu._orders["group"].trigger()
     (start,) = (at for at, name in enumerate(shown(bench)) if name == "S010")
@@ -222,7 +222,7 @@ def test_groups_fold_by_keys_and_clicks_and_stay_folded(qtbot: Any, bench: Workb
     assert bench.session.row == before, "a heading is no series"
     assert view.places == [10, 11, 12, 13]
     assert view.model().index(start, 0).data(Qt.ItemDataRole.AccessibleTextRole).endswith("folded")
-    assert bench._preferences.list_folded == ("group:Four",)
+    assert bench.preferences.list_folded == ("group:Four",)
     bench.data.finder.box.setText("s011")
     assert shown(bench) == ["S011"], "what is looked for is never folded away"
     bench.data.finder.box.clear()
@@ -236,7 +236,7 @@ def test_groups_fold_by_keys_and_clicks_and_stay_folded(qtbot: Any, bench: Workb
     assert view.is_natural is False
     assert shown(bench)[start].startswith("Four")
     menu.fold_requested.emit(False)
-    assert bench._preferences.list_folded == ()
+    assert bench.preferences.list_folded == ()
     menu._orders[""].trigger()
 
 

@@ -212,12 +212,12 @@ def test_features_of_prices_at_zero_are_finite_and_warn_of_nothing() -> None:
 
 def test_a_project_keeps_the_theme_of_the_window(bench: Workbench, tmp_path: Path) -> None:
     before = bench.view_controller.theme.name
-    bench._preferences.theme = "dark" if before == "light" else "light"
+    bench.preferences.theme = "dark" if before == "light" else "light"
     bench.view_controller.set_style("area")
     assert bench.project_controller.save_to(tmp_path / "mine.candleproject")
-    bench._preferences.theme = before
+    bench.preferences.theme = before
     bench.view_controller.set_style("line")
     bench.load([str(tmp_path / "mine.candleproject")])
     idle(bench)
     assert bench.actions.choices("style")["area"].isChecked()
-    assert (bench.view_controller.theme.name, bench._preferences.theme) == (before, before)
+    assert (bench.view_controller.theme.name, bench.preferences.theme) == (before, before)

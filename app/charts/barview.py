@@ -40,6 +40,12 @@ class BarView(Chart):
 
     y of the first row follows what is in view until the user scales it. Other rows always fit.
 
+    Attributes
+    ----------
+    price_pane : Pane
+    price_axis : PriceAxis
+        The first row and its axis.
+
     Signals
     -------
     range_moved : bool
@@ -53,7 +59,7 @@ class BarView(Chart):
         super().__init__(name, parent)
         self._rows: list[Row] = []
         self._dates = SessionAxis()
-        self._price, self._price_axis = rows[0].pane, rows[0].axis
+        self.price_pane, self.price_axis = rows[0].pane, rows[0].axis
         self._bars: int | None = (
             0  # bars of history in the followed view; 0 as many as look well, None all
         )
@@ -66,9 +72,9 @@ class BarView(Chart):
         self._corner = ZoneCorner(self._dates)
         self._grid.addItem(self._corner, _DATES_ROW, 1)
         self._show_row(0, True)
-        self._dates.linkToView(self._price)
-        self._price.scaled.connect(self._scale_y)
-        self._price.sigResized.connect(self._resized)
+        self._dates.linkToView(self.price_pane)
+        self.price_pane.scaled.connect(self._scale_y)
+        self.price_pane.sigResized.connect(self._resized)
 
     def _add_row(self, row: Row) -> None:
         """Add a row below the others."""
@@ -134,7 +140,7 @@ class BarView(Chart):
     @property
     def shown_bars(self) -> tuple[float, float]:
         """The first and the last bar in view, and the parts of bars beside them."""
-        low, high = self._price.viewRange()[0]
+        low, high = self.price_pane.viewRange()[0]
         return low, high
 
     def _tell_range(self) -> None:
@@ -147,7 +153,7 @@ class BarView(Chart):
         """
         if self._follows and self._auto_y:
             return None
-        (low, high), (bottom, top) = self._price.viewRange()
+        (low, high), (bottom, top) = self.price_pane.viewRange()
         return (low, high), None if self._auto_y else (bottom, top)
 
     def show_view(
@@ -158,9 +164,9 @@ class BarView(Chart):
         """
         self._follows, self._auto_y = False, prices is None
         self._tell_range()
-        self._price.setXRange(*bars, padding=0)
+        self.price_pane.setXRange(*bars, padding=0)
         if prices is not None:
-            self._price.setYRange(*prices, padding=0)
+            self.price_pane.setYRange(*prices, padding=0)
         self.mark_dirty()
 
     def fit(self) -> None:
@@ -204,7 +210,7 @@ class BarView(Chart):
         total, known = self._total(), self._known()
         if self._bars is None:
             return -0.5 - 0.01 * total, total - 0.5 + max(2.0, 0.02 * total)
-        bars = self._bars or max(120, min(250, int(self._price.width() / 5)), 3 * self._ahead())
+        bars = self._bars or max(120, min(250, int(self.price_pane.width() / 5)), 3 * self._ahead())
         bars = min(bars, known)
         return known - bars - 0.5, total - 0.5 + max(2.0, 0.03 * (bars + total - known))
 
@@ -227,12 +233,12 @@ class BarView(Chart):
         if self._auto_y:
             extent = self._extent(start, stop)
             if extent is not None:
-                self._price.setYRange(*self._with_air(*extent), padding=0)
+                self.price_pane.setYRange(*self._with_air(*extent), padding=0)
         self._moved()
         self._fit_rows(start, stop)
         axes = [row.axis for row in self._rows if row.pane.isVisible()]
         needed = max((axis.needed_width() for axis in axes), default=0.0)
-        if not needed <= self._price_axis.maximumWidth() <= needed + 8:
+        if not needed <= self.price_axis.maximumWidth() <= needed + 8:
             for row in self._rows:
                 row.axis.setWidth(needed)
 
@@ -240,18 +246,18 @@ class BarView(Chart):
         """Return a y range that leaves room for the legend above and the names of the parts
         below.
         """
-        if self._price.log:
+        if self.price_pane.log:
             low, high = self._place(max(low, high * 1e-6)), self._place(high)
         if high - low < abs(high) * 1e-9 + 1e-12:
             low, high = low - max(abs(low) * 0.01, 1e-6), high + max(abs(high) * 0.01, 1e-6)
-        height = max(self._price.height(), 60.0)
+        height = max(self.price_pane.height(), 60.0)
         top, bottom = min(self._head_room(), height * 0.3), min(30.0, height * 0.15)
         unit = (high - low) / (height - top - bottom)
         return low - bottom * unit, high + top * unit
 
     def _place(self, price: float) -> float:
         """Return where a price stands on the axis."""
-        return float(np.log10(max(price, 1e-300))) if self._price.log else price
+        return float(np.log10(max(price, 1e-300))) if self.price_pane.log else price
 
     def _reach(self, cutoff: int, horizon: int) -> None:
         """Move the view until it shows a forecast and some bars before it; at first so near that
@@ -267,7 +273,7 @@ class BarView(Chart):
             self._follows = False
             self._tell_range()
             left = cutoff + horizon - 0.7 * wide
-            self._price.setXRange(left, left + wide, padding=0)
+            self.price_pane.setXRange(left, left + wide, padding=0)
 
     def _return(self) -> None:
         """Go back to where the view was before it reached for a forecast, unless it follows
@@ -276,7 +282,7 @@ class BarView(Chart):
         if self._before_origin is not None and not self._follows:
             low, high, self._follows = self._before_origin
             self._tell_range()
-            self._price.setXRange(low, high, padding=0)
+            self.price_pane.setXRange(low, high, padding=0)
         self._before_origin = None
 
     def _resized(self) -> None:
@@ -290,9 +296,9 @@ class BarView(Chart):
         self._follows = False
         self._tell_range()
         low, high = self.shown_bars
-        if not self._auto_y and self.sender() in (self, self._price, None):
-            bottom, top = self._price.viewRange()[1]
-            self._price.setYRange(bottom + prices, top + prices, padding=0)
+        if not self._auto_y and self.sender() in (self, self.price_pane, None):
+            bottom, top = self.price_pane.viewRange()[1]
+            self.price_pane.setYRange(bottom + prices, top + prices, padding=0)
         self._set_x(low + bars, high + bars)
 
     def _zoom(self, factor: float, centre: float) -> None:
@@ -305,8 +311,8 @@ class BarView(Chart):
 
     def _scale_y(self, factor: float, centre: float) -> None:
         self._auto_y = False
-        low, high = self._price.viewRange()[1]
-        self._price.setYRange(
+        low, high = self.price_pane.viewRange()[1]
+        self.price_pane.setYRange(
             centre + (low - centre) * factor, centre + (high - centre) * factor, padding=0
         )
 
@@ -326,7 +332,7 @@ class BarView(Chart):
             and event.modifiers() & Qt.KeyboardModifier.ShiftModifier
             and key in (Qt.Key.Key_Up, Qt.Key.Key_Down)
         ):
-            bottom, top = self._price.viewRange()[1]
+            bottom, top = self.price_pane.viewRange()[1]
             self._scale_y(0.9 if sense == "nearer" else 1 / 0.9, (bottom + top) / 2)
         elif sense:
             self._zoom(0.8 if sense == "nearer" else 1 / 0.8, high - wide * 0.1)

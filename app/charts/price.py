@@ -86,10 +86,12 @@ class PriceChart(PriceScene):
         self._legend_keys = LegendKeys(self._legend, self.toggle, self.solo, self._say)
         self._parts = AttachedParts((self.measure, self._levels, self.drawings))
         for artist in (self.marks, self.drawings):
-            self._price.artists.insert(self._price.artists.index(self._legend), artist)
-        self._price.artists.insert(self._price.artists.index(self._crosshairs[0]), self.measure)
-        self._price.drag_taken = self._drag
-        self._price.double_click_taken = self._edit_text
+            self.price_pane.artists.insert(self.price_pane.artists.index(self._legend), artist)
+        self.price_pane.artists.insert(
+            self.price_pane.artists.index(self._crosshairs[0]), self.measure
+        )
+        self.price_pane.drag_taken = self._drag
+        self.price_pane.double_click_taken = self._edit_text
         self._base_action = QAction(
             QCoreApplication.translate("PriceChart", "Count &percent from this bar"), self
         )
@@ -152,25 +154,27 @@ class PriceChart(PriceScene):
             self._point(None)
             return
         inside = pane.mapFromScene(index)
-        if pane is not self._price:
+        if pane is not self.price_pane:
             self._point(bar_at(pane.frame(), inside.x()))
             return
         self._view.viewport().setCursor(self._cursor_at(inside))
         free = bool(QApplication.keyboardModifiers() & Qt.KeyboardModifier.ControlModifier)
         bar, y = self._snap(inside, free)
         self.measure.follow(bar, y)
-        self.drawings.hover(self._price.frame(), inside, free)
+        self.drawings.hover(self.price_pane.frame(), inside, free)
         self._point(bar, y, y in self._prices_at(bar))
 
     def _cursor_at(self, point: QPointF) -> Qt.CursorShape:
         """Return the shape of the pointer over the legend, an attached part, or anything else."""
         if self._legend.key_at(point):
             return Qt.CursorShape.PointingHandCursor
-        return self._parts.cursor(self._price.frame(), point)
+        return self._parts.cursor(self.price_pane.frame(), point)
 
     def _drag(self, event: Any) -> bool:
         """Let an attached part take a drag; False where it began on none."""
-        taken = self._series is not None and self._parts.drag(self._price.frame(), Drag.of(event))
+        taken = self._series is not None and self._parts.drag(
+            self.price_pane.frame(), Drag.of(event)
+        )
         if taken:
             self._pointer_moved(event.scenePos())
         return taken
@@ -179,15 +183,15 @@ class PriceChart(PriceScene):
         """Return the bar under a pixel, and the position on the price axis: that of a price of the
         bar where one is near and the magnet is on.
         """
-        frame = self._price.frame()
+        frame = self.price_pane.frame()
         bar, index = bar_at(frame, point.x()), index_at(frame, point.y())
         caught = None if free == self.magnet else self._caught(bar, index)
         return bar, index if caught is None else caught
 
     def _caught(self, bar: int, index: float) -> float | None:
         """Return the price of a bar, on the axis, that is so near that it catches the pointer."""
-        bottom, top = self._price.viewRange()[1]
-        reach = _CATCH * (top - bottom) / max(self._price.height(), 1)
+        bottom, top = self.price_pane.viewRange()[1]
+        reach = _CATCH * (top - bottom) / max(self.price_pane.height(), 1)
         near = [price for price in self._prices_at(bar) if abs(price - index) <= reach]
         return min(near, key=lambda price: abs(price - index), default=None)
 
@@ -210,7 +214,7 @@ class PriceChart(PriceScene):
         return [
             self._place(price)
             for price in prices
-            if np.isfinite(price) and (price > 0 or not self._price.log)
+            if np.isfinite(price) and (price > 0 or not self.price_pane.log)
         ]
 
     def _pointer_left(self) -> None:
@@ -224,7 +228,7 @@ class PriceChart(PriceScene):
             crosshair.bar = bar
         self._dates.pointer = self.marks.pointed = bar
         self._crosshairs[0].y, self._crosshairs[0].caught = y, caught
-        self._price_axis.pointer = y
+        self.price_axis.pointer = y
         if self._studies or self._overlaid or self.forecasts.candles.known:
             self._legend.entries = self._entries()
         self.readout.emit("" if bar is None else self._read_with_odds(bar, y))
@@ -236,7 +240,7 @@ class PriceChart(PriceScene):
         bar = None if date is None or not len(self._timeline) else self._bar_of(date)
         for crosshair in self._crosshairs:
             crosshair.bar = bar
-        self._crosshairs[0].y = self._price_axis.pointer = None
+        self._crosshairs[0].y = self.price_axis.pointer = None
         self._dates.pointer = bar
         if self._studies or self._overlaid or self.forecasts.candles.known:
             self._legend.entries = self._entries()
@@ -253,12 +257,17 @@ class PriceChart(PriceScene):
         pointer.
         """
         odds = "" if y is None else self.odds_of(self.mapping.bar(bar), self._price_of(y))
-        parts = (self.measure.text(self._price.log), self._read(bar), self.marks.read(bar), odds)
+        parts = (
+            self.measure.text(self.price_pane.log),
+            self._read(bar),
+            self.marks.read(bar),
+            odds,
+        )
         return "   ".join(filter(None, parts))
 
     def _price_of(self, index: float) -> float:
         """Return the price at a position on the axis."""
-        return float(10**index) if self._price.log else index
+        return float(10**index) if self.price_pane.log else index
 
     @property
     def pointed_bar(self) -> int | None:
@@ -298,10 +307,10 @@ class PriceChart(PriceScene):
             event.button() != Qt.MouseButton.LeftButton
             or event.double()
             or self._series is None
-            or not self._price.sceneBoundingRect().contains(event.scenePos())
+            or not self.price_pane.sceneBoundingRect().contains(event.scenePos())
         ):
             return
-        point = self._price.mapFromScene(event.scenePos())
+        point = self.price_pane.mapFromScene(event.scenePos())
         keys = event.modifiers()
         free = bool(keys & Qt.KeyboardModifier.ControlModifier)
         key = self._legend.key_at(point)
@@ -310,15 +319,15 @@ class PriceChart(PriceScene):
             change = self.solo if keys & Qt.KeyboardModifier.ShiftModifier else self.toggle
             change(key)
         elif self.measure.click(point, free) or self.drawings.click(
-            self._price.frame(), point, free
+            self.price_pane.frame(), point, free
         ):
             event.accept()
-        self._price.repaint()
+        self.price_pane.repaint()
 
     def _edit_text(self, event: Any) -> bool:
         """Ask for the text of the drawing under a double click; False where there is none."""
         return self._series is not None and self.drawings.double_click(
-            self._price.frame(), event.pos()
+            self.price_pane.frame(), event.pos()
         )
 
     def toggle(self, key: str) -> None:
@@ -347,11 +356,13 @@ class PriceChart(PriceScene):
         """
         if self._series is None:
             return
-        point = self._price.mapFromScene(self._view.mapToScene(self._view.mapFromGlobal(position)))
-        inside = self._price.rect().contains(point)
+        point = self.price_pane.mapFromScene(
+            self._view.mapToScene(self._view.mapFromGlobal(position))
+        )
+        inside = self.price_pane.rect().contains(point)
         if inside:
             bar, index = self._snap(point, free=False)
-            grip = self.drawings.layer.grip(self._price.frame(), point)
+            grip = self.drawings.layer.grip(self.price_pane.frame(), point)
             if grip is not None:
                 self.drawings.select(grip.index)
             self.menu_requested.emit(menu, bar, self._price_of(index))
@@ -372,7 +383,7 @@ class PriceChart(PriceScene):
         shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         crossing = bool(step) and shift and self.drawings.layer.selected is None
         if self._series is not None and not crossing and self._key_of_part(event):
-            self._price.repaint()
+            self.price_pane.repaint()
         elif self._series is not None and self._legend_keys.key(key, shift):
             self.repaint_panes()
         elif crossing and self._series is not None:
@@ -399,7 +410,7 @@ class PriceChart(PriceScene):
         if event.key() == Qt.Key.Key_M and not event.modifiers():
             self.measure_from_crosshair()
             return True
-        return self.drawings.key(event, self._price.frame(), self.crosshair)
+        return self.drawings.key(event, self.price_pane.frame(), self.crosshair)
 
     def measure_from_crosshair(self) -> None:
         """Measure from the crosshair on; where a measure is under way, end it, and where one is
@@ -409,13 +420,13 @@ class PriceChart(PriceScene):
             self.measure.click(QPointF(), free=False)
         elif self.crosshair is not None:
             self.measure_from(*self.crosshair)
-        self._price.repaint()
+        self.price_pane.repaint()
 
     def measure_from(self, bar: int, price: float) -> None:
         """Measure from a bar and a price to the pointer."""
         self.measure.start(bar, self._place(price))
         self.setFocus()
-        self._price.repaint()
+        self.price_pane.repaint()
 
     def event(self, event: QEvent) -> bool:
         """Keep Escape from the window's commands while a tool, a measure or a selection uses it,
@@ -478,7 +489,7 @@ class PriceChart(PriceScene):
                 f"Of {int(known.sum())} bars that are known by now, {held} lie within its "
                 "widest band."
             )
-        if self._scale == "percent" and self._price_axis.base is not None:
+        if self._scale == "percent" and self.price_axis.base is not None:
             since = (
                 "the first bar in view"
                 if self._base.bar is None
@@ -486,7 +497,7 @@ class PriceChart(PriceScene):
             )
             parts.append(
                 f"The scale is in percent from {since}, "
-                f"{number(self._price_axis.base, self._price_axis.decimals)}."
+                f"{number(self.price_axis.base, self.price_axis.decimals)}."
             )
         drawn = [
             entry

@@ -54,10 +54,10 @@ class PriceScene(BarView):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         self._build_artists()
-        self._price, self._volume = Pane(), Pane()
+        self.price_pane, self._volume = Pane(), Pane()
         self._volume_axis = PriceAxis(short=True, rows=26)
         price, volume = (
-            Row(self._price, PriceAxis(), 1 - _VOLUME_SHARE),
+            Row(self.price_pane, PriceAxis(), 1 - _VOLUME_SHARE),
             Row(self._volume, self._volume_axis, _VOLUME_SHARE),
         )
         super().__init__("Price chart", (price, volume, self.why.row), parent)
@@ -95,7 +95,7 @@ class PriceScene(BarView):
 
     def _fill_panes(self) -> None:
         layers = self.forecasts
-        self._price.artists = [
+        self.price_pane.artists = [
             layers.shades[0], self._grid_lines, self._base, *layers.behind,
             self._last, self._overlays, self._prices, self._over, *layers.before,
             self._levels, self._legend, self._crosshairs[0], self._empty,
@@ -379,7 +379,7 @@ class PriceScene(BarView):
         closes_only = series is not None and not series.has_range
         ranged = self._requested_style in ("candles", "bars")
         self._prices.style = "line" if closes_only and ranged else self._requested_style
-        self._price.log = self._price_axis.log = self._scale == "log" and self.can_log
+        self.price_pane.log = self.price_axis.log = self._scale == "log" and self.can_log
         seen = self._seen_studies()
         self._over.studies = [study for study in seen if not study.pane and not study.missing]
         names = list(dict.fromkeys(study.pane for study in seen if study.pane))
@@ -434,20 +434,20 @@ class PriceScene(BarView):
         self._legend.entries = self._entries()
         self._last.price = None if series is None else float(series.y[-1])
         if series is None:
-            self._price_axis.tags = ()
+            self.price_axis.tags = ()
             return
-        self._price_axis.decimals = price_decimals(float(series.y[-1]))
+        self.price_axis.decimals = price_decimals(float(series.y[-1]))
         ends = [(float(series.y[-1]), theme.price)]
         end = self.forecasts.end(self.hidden)
         if end is not None:
             ends.append((end, theme.forecast))
-        self._price_axis.tags = [Tag(self._place(price), color) for price, color in ends]
+        self.price_axis.tags = [Tag(self._place(price), color) for price, color in ends]
 
     def _moved(self) -> None:
         """Count percent from the first bar in view, unless another was chosen, and say where a
         scale cannot be had.
         """
-        series, axis, base = self._series, self._price_axis, None
+        series, axis, base = self._series, self.price_axis, None
         if series is not None and self._overlays.lines:
             self._overlays.rebase(self._base_bar())
             self._legend.entries = self._entries()
@@ -467,7 +467,7 @@ class PriceScene(BarView):
 
     def _entries(self) -> list[Entry]:
         """Return the legend of what is drawn or hidden."""
-        room = self._price.height() >= _BRIEF
+        room = self.price_pane.height() >= _BRIEF
         pointed = self._crosshairs[0].bar if room else None
         entries = self.forecasts.entries(self.theme, -1 if pointed is None else pointed)
         entries += self._overlays.entries(self.theme, self._legend_bar())
@@ -477,7 +477,7 @@ class PriceScene(BarView):
         """Return the bar whose values the legend tells: that at the crosshair, or the last; -1
         where there is no room for values.
         """
-        if self._series is None or self._price.height() < _BRIEF:
+        if self._series is None or self.price_pane.height() < _BRIEF:
             return -1
         last = len(self._series) - 1
         return last if self._crosshairs[0].bar is None else min(self._crosshairs[0].bar, last)
@@ -504,7 +504,7 @@ class PriceScene(BarView):
         return max(self._timeline.bars, self._levels.last + 1, self.forecasts.last + 1)
 
     def _head_room(self) -> float:
-        return self._legend.height(self._font, self._price.width()) + 8
+        return self._legend.height(self._font, self.price_pane.width()) + 8
 
     def _fit_rows(self, start: int, stop: int) -> None:
         if self._pyramid is not None and self._pyramid.has_volume:
@@ -534,7 +534,7 @@ class PriceScene(BarView):
             self._levels.extent(stop),
             *self._overlays.extents(start, stop),
         ]
-        bar_width = self._price.width() / max(stop - start, 1)
+        bar_width = self.price_pane.width() / max(stop - start, 1)
         parts += self.forecasts.extents(start, stop, bar_width, self.hidden)
         known = [part for part in parts if part is not None]
         return (min(low for low, _ in known), max(high for _, high in known)) if known else None

@@ -84,6 +84,7 @@ class Workbench(QObject):
     Attributes
     ----------
     session : Session
+    preferences : Preferences
     actions : Actions
     layout : Layout
     chart, banner, header, data, model, training, results
@@ -98,7 +99,7 @@ class Workbench(QObject):
     def __init__(self, window: QMainWindow, preferences: Preferences) -> None:
         super().__init__(window)
         self.window = window
-        self._preferences = preferences
+        self.preferences = preferences
         self._closing = False
         self._fault: Failure | None = None
         self._noted: Failure | None = None
@@ -150,15 +151,15 @@ class Workbench(QObject):
             self.header,
             self.layout.set_theme,
             self.actions,
-            self._preferences,
+            self.preferences,
         )
         self.watchlist_controller = WatchlistController(
-            self.session, self.data, self._preferences, self.model.history, self.report
+            self.session, self.data, self.preferences, self.model.history, self.report
         )
         self.importer = ImportController(self.window, self.session, self.watchlist_controller)
-        self.clipboard = ClipboardImport(self.actions, self.importer, self._preferences, self.load)
+        self.clipboard = ClipboardImport(self.actions, self.importer, self.preferences, self.load)
         self.tickers = TickerController(
-            self.window, self.session, self.watchlist_controller, self.actions, self._preferences
+            self.window, self.session, self.watchlist_controller, self.actions, self.preferences
         )
         self.export_controller = ExportController(
             self.window,
@@ -166,7 +167,7 @@ class Workbench(QObject):
             self.chart,
             self._status,
             self.view_controller,
-            self._preferences,
+            self.preferences,
         )
 
     def _make_run_controllers(self) -> None:
@@ -174,7 +175,7 @@ class Workbench(QObject):
         self.evaluation_controller = EvaluationController(
             self.session,
             {"results": self.results.late, "backtest": self.results.late_tested},
-            self._preferences,
+            self.preferences,
         )
         self.backtest_controller = BacktestController(
             self.session,
@@ -183,7 +184,7 @@ class Workbench(QObject):
             self.banner,
             self.layout.presets,
             self.actions,
-            self._preferences,
+            self.preferences,
             self.results,
         )
         self.past_forecasts = PastForecastController(
@@ -209,7 +210,7 @@ class Workbench(QObject):
             self.model,
             self.watchlist_controller,
             self.export_controller.may_forget,
-            self._preferences,
+            self.preferences,
         )
 
     def _make_features(self) -> None:
@@ -218,7 +219,7 @@ class Workbench(QObject):
             self.window,
             self.session,
             self.actions,
-            self._preferences,
+            self.preferences,
             self.chart,
             self.model,
             self.layout.presets,
@@ -258,7 +259,7 @@ class Workbench(QObject):
             self.actions,
             self.export_controller,
             self.journal_controller,
-            self._preferences,
+            self.preferences,
         )
         self.help_controller = HelpController(
             self.window,
@@ -267,7 +268,7 @@ class Workbench(QObject):
             self.layout.bars,
             self.actions,
             self.view_controller,
-            self._preferences,
+            self.preferences,
         )
 
     def start(self, references: Sequence[str] = ()) -> None:
@@ -319,7 +320,7 @@ class Workbench(QObject):
         back.attempt(self.tr("the runs"), self.runs.start)
         back.attempt(self.tr("trainings that were cut short"), self.training_controller.start)
         self.session.background.call(
-            remove_own_stale, self._preferences.data_file("watchlist.json").parent
+            remove_own_stale, self.preferences.data_file("watchlist.json").parent
         )
         back.tell(self.banner.show_lasting)
         for problem in problems():
@@ -355,7 +356,7 @@ class Workbench(QObject):
         except ConfigError as error:
             self.banner.show_fault(error.message, error.hint)
             return
-        self._preferences.run = config.to_json()
+        self.preferences.run = config.to_json()
         self.banner.pass_on()
         self.attempt(lambda: self.session.train(config))
 
@@ -464,7 +465,7 @@ class Workbench(QObject):
             return False
         self.project_controller.close()
         self._remember_settings()
-        self.layout.remember(self._preferences)
+        self.layout.remember(self.preferences)
         self.watchlist_controller.save()
         if self.project_controller.path is None:
             self.features["drawings"].save()
@@ -514,9 +515,9 @@ class Workbench(QObject):
         if self.project_controller.path is not None:
             return  # those of a project are in its file
         try:
-            self._preferences.run = self.model.config().to_json()
+            self.preferences.run = self.model.config().to_json()
         except ConfigError:
-            self._preferences.run = ""
+            self.preferences.run = ""
 
     def _wire_session(self) -> None:
         self.session.event_received.connect(self._show_event)
@@ -647,17 +648,17 @@ class Workbench(QObject):
         back.attempt(self.tr("the drawings"), self.features["drawings"].restore)
         back.attempt(self.tr("the settings of the last run"), self._restore_config)
         back.attempt(
-            self.tr("the places of the panels"), lambda: self.layout.restore(self._preferences)
+            self.tr("the places of the panels"), lambda: self.layout.restore(self.preferences)
         )
         back.attempt(self.tr("the recent files"), self._show_recent)
         self._show_state()
 
     def _restore_config(self) -> None:
-        if self._preferences.run:
+        if self.preferences.run:
             try:
-                self.model.show_config(RunConfig.from_json(self._preferences.run))
+                self.model.show_config(RunConfig.from_json(self.preferences.run))
             except ConfigError:
-                self._preferences.run = ""
+                self.preferences.run = ""
 
     def _show_event(self, event: object) -> None:
         match event:
@@ -719,7 +720,7 @@ class Workbench(QObject):
         session = self.session
         self.banner.pass_on()
         for reference in reversed(session.references):
-            self._preferences.remember(reference)
+            self.preferences.remember(reference)
         self._show_recent()
         self._show_series()
 
@@ -843,7 +844,7 @@ class Workbench(QObject):
         )
         project = self.project_controller.path.name if self.project_controller.path else ""
         shown = " – ".join(filter(None, (row.symbol if row else "", project)))
-        program = self.tr("Candlecast (safe mode)") if self._preferences.safe else "Candlecast"
+        program = self.tr("Candlecast (safe mode)") if self.preferences.safe else "Candlecast"
         self.window.setWindowTitle(f"{share}{shown}[*]{' – ' if shown else ''}{program}")
         self.window.setWindowModified(
             self.project_controller.dirty if project else self.session.unsaved
@@ -862,7 +863,7 @@ class Workbench(QObject):
     def _show_recent(self) -> None:
         menu = self.actions.submenus["Recent"]
         menu.clear()
-        for reference in self._preferences.recent:
+        for reference in self.preferences.recent:
             menu.addAction(reference).triggered.connect(self._opener(reference))
         menu.setEnabled(not menu.isEmpty())
 
@@ -870,7 +871,7 @@ class Workbench(QObject):
         return lambda: self.load((reference,))
 
     def _ask_open(self, choice: Choice = "only") -> None:
-        files = dialogs.ask_open(self.window, self._preferences)
+        files = dialogs.ask_open(self.window, self.preferences)
         taker = self._taker(files)
         if taker is not None:
             taker.open(files[0])
@@ -880,7 +881,7 @@ class Workbench(QObject):
             self.watchlist_controller.load(files, choice)
 
     def _ask_import(self) -> None:
-        files = dialogs.ask_open(self.window, self._preferences, one=True)
+        files = dialogs.ask_open(self.window, self.preferences, one=True)
         if files:
             self.importer.open(files[0])
 

@@ -120,7 +120,7 @@ def test_the_judgement_page_leads_to_its_days(bench: Workbench) -> None:
     assert_sound(bench.window, "earned")
     click(view.unfold_button)
     wait_until(view.page.isVisible, "the first page is back")
-    click(stepper._buttons["cancel"])
+    click(stepper.buttons["cancel"])
     wait_until(lambda: not stepper.isVisible(), "all past forecasts are shown")
     assert_alive(bench)
 
@@ -150,7 +150,7 @@ def test_the_forecast_stays_where_bars_are_joined(bench: Workbench) -> None:
     wait_until(bench.layout.stepper.isVisible, "a past forecast is shown on weeks")
     assert bench.chart.forecasts.origin.fan is not None
     assert_sound(bench.window, "weekly-replay")
-    click(bench.layout.stepper._buttons["cancel"])
+    click(bench.layout.stepper.buttons["cancel"])
     choose_bars(bench, 0)
     wait_until(lambda: bench.chart.series is bench.session.series, "the bars are as loaded")
     assert_alive(bench)
@@ -209,7 +209,7 @@ def test_a_run_is_reproduced(bench: Workbench) -> None:
     bench.model.show_config(TINY.changed(horizon=5))
     click(panel.table.viewport(), row_of(panel.table, 0))
     wait_until(lambda: panel.acts["reproduce"].isEnabled(), "a run is selected")
-    click(panel._buttons["reproduce"])
+    click(panel.buttons["reproduce"])
     wait_until(lambda: bench.model.config() == TINY, "its settings are in the form")
     wait_until(
         lambda: bench.banner.isVisible() and "unchanged" in bench.banner.text,

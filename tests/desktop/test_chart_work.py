@@ -40,7 +40,7 @@ def spot(bench: Workbench, bar: int) -> QPoint:
     """Return where the high of a bar is in the viewport of the chart."""
     chart = bench.chart
     assert chart.series is not None
-    pane = chart._price
+    pane = chart.price_pane
     point = pane.mapToScene(pane.frame().at(bar, float(chart.series["high"][bar])))
     found: QPoint = chart._view.mapFromScene(point)
     return found

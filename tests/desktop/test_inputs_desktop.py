@@ -71,7 +71,7 @@ def test_events_are_read_hidden_and_shown_again(tmp_path: Path, qapp: object, wi
     with started(tmp_path / "home", str(wide)) as bench:
         settled(bench)
         chart = bench.chart
-        pane = chart._price
+        pane = chart.price_pane
         point = pane.mapToScene(pane.frame().at(290, float(chart.series.y[290])))
         hover(chart._view.viewport(), chart._view.mapFromScene(point) + QPoint(0, 2))
         wait_until(lambda: chart.pointed_bar == 290, "the crosshair is there")
@@ -98,7 +98,7 @@ def test_the_forecast_is_drawn_as_candles_by_a_key(tmp_path: Path, qapp: object)
         chart = bench.chart
         wait_until(lambda: chart.forecasts.candles.known, "the candles are drawn")
         settled(bench)
-        pane = chart._price
+        pane = chart.price_pane
         first = len(chart.series)
         point = pane.mapToScene(pane.frame().at(first + 1, float(chart.series.y[-1])))
         hover(chart._view.viewport(), chart._view.mapFromScene(point))

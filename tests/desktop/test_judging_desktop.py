@@ -152,7 +152,7 @@ def test_a_dropped_file_of_forecasts_from_drop_to_report(
     wait_until(view.page.isVisible, "the first page is back")
     press_keys("Escape")
     wait_until(gone(window), "the judgement is closed")
-    click(bench.layout.stepper._buttons["cancel"])
+    click(bench.layout.stepper.buttons["cancel"])
     wait_until(gone(bench.layout.stepper), "the own forecasts are shown again")
     assert_alive(bench)
 

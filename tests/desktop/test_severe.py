@@ -157,7 +157,7 @@ def test_the_state_of_an_older_version_opens_with_a_chart_that_can_be_read(
             "state", bench.layout.presets.state()
         )  # type: ignore[method-assign]
     with started(tmp_path / "home", prices, size=None) as bench:
-        assert not bench._preferences.docks
+        assert not bench.preferences.docks
         wait_until(lambda: bench.window.size() == whole, "the window comes back as it was")
         wait_until(
             lambda: not changes(first, sizes(bench)),
@@ -219,7 +219,7 @@ def test_the_tour_lies_above_everything_at_the_first_start(
                 f"Next goes on from card {step}",
             )
         assert step >= len(bench.help_controller.tour._steps) - 1, "own prices take the first step"
-        assert bench._preferences.toured
+        assert bench.preferences.toured
         assert_alive(bench)
 
 

@@ -45,6 +45,6 @@ def test_reset_settings_leave_the_watchlist(
     assert "were reset" in program._reset()
     with started(home, size=None) as bench:
         assert not bench.actions["scale-log"].isChecked()
-        assert bench._preferences.theme != "dark"
+        assert bench.preferences.theme != "dark"
         assert [row.symbol for row in bench.session.watchlist.rows] == ["A"]
         assert_alive(bench)

@@ -51,7 +51,7 @@ class PastForecastNavigator(QWidget):
         super().__init__()
         self._theme: Theme | None = None
         self._words = ElidedLabel()
-        self._buttons: dict[str, QToolButton] = {}
+        self.buttons: dict[str, QToolButton] = {}
         self._timer = QTimer(self)
         self._timer.timeout.connect(lambda: self.step_requested.emit(1))
         self.slider = QSlider(Qt.Orientation.Horizontal)
@@ -91,7 +91,7 @@ class PastForecastNavigator(QWidget):
 
     def play(self, *, on: bool) -> None:
         """Go on from day to day by itself, or wait."""
-        button = self._buttons["train"]
+        button = self.buttons["train"]
         if on:
             self._timer.start(_PACES[self.pace.text()])
         else:
@@ -130,15 +130,15 @@ class PastForecastNavigator(QWidget):
                 [text.format(date=date, n=index + 1, all=count), *self._fared(forecast, y)]
             )
         )
-        self._buttons["previous"].setEnabled(index > 0)
-        self._buttons["next"].setEnabled(index < count - 1)
+        self.buttons["previous"].setEnabled(index > 0)
+        self.buttons["next"].setEnabled(index < count - 1)
         self.slider.blockSignals(True)
         self.slider.setMaximum(max(count - 1, 0))
         self.slider.setPageStep(max(count // 20, 1))
         self.slider.setValue(index)
         self.slider.blockSignals(False)
         self.jumps.setCurrentIndex(max(0, self.jumps.findData(jump)))
-        for part in (self.slider, self.jumps, self.pace, self._buttons["train"]):
+        for part in (self.slider, self.jumps, self.pace, self.buttons["train"]):
             part.setVisible(count > 1 or bool(jump))
         self.show()
 
@@ -149,7 +149,7 @@ class PastForecastNavigator(QWidget):
 
     def _draw_icons(self) -> None:
         if self._theme is not None:
-            for name, button in self._buttons.items():
+            for name, button in self.buttons.items():
                 shown = "pause" if name == "train" and self.playing else name
                 button.setIcon(icon(shown, self._theme))
 
@@ -168,17 +168,17 @@ class PastForecastNavigator(QWidget):
             button = QToolButton()
             button.setToolTip(tip)
             button.setAccessibleName(tip)
-            self._buttons[name] = button
-        for part in (*(self._buttons[name] for name in ("previous", "train", "next")), self.pace):
+            self.buttons[name] = button
+        for part in (*(self.buttons[name] for name in ("previous", "train", "next")), self.pace):
             row.addWidget(part)
-        fill(row, (self.slider, 1), self.jumps, self._buttons["draw-hide"], self._buttons["cancel"])
-        self._buttons["previous"].clicked.connect(lambda: self.step_requested.emit(-1))
-        self._buttons["next"].clicked.connect(lambda: self.step_requested.emit(1))
-        self._buttons["cancel"].clicked.connect(self.close_requested)
-        self._buttons["train"].setCheckable(True)
-        self._buttons["train"].clicked.connect(lambda on: self.play(on=on))
-        self._buttons["draw-hide"].setCheckable(True)
-        self._buttons["draw-hide"].toggled.connect(self.future_hidden)
+        fill(row, (self.slider, 1), self.jumps, self.buttons["draw-hide"], self.buttons["cancel"])
+        self.buttons["previous"].clicked.connect(lambda: self.step_requested.emit(-1))
+        self.buttons["next"].clicked.connect(lambda: self.step_requested.emit(1))
+        self.buttons["cancel"].clicked.connect(self.close_requested)
+        self.buttons["train"].setCheckable(True)
+        self.buttons["train"].clicked.connect(lambda on: self.play(on=on))
+        self.buttons["draw-hide"].setCheckable(True)
+        self.buttons["draw-hide"].toggled.connect(self.future_hidden)
 
     def _next_pace(self) -> None:
         names = list(_PACES)

@@ -117,7 +117,7 @@ class RunsPanel(QStackedWidget):
         self._awaited: tuple[str, ...] = ()
         self._filling = False
         self.acts: dict[str, QAction] = {}
-        self._buttons: dict[str, QToolButton] = {}
+        self.buttons: dict[str, QToolButton] = {}
         self._make_actions()
         self._make_choices()
         self._wire_table()
@@ -228,7 +228,7 @@ class RunsPanel(QStackedWidget):
             button.setAccessibleName(_tr(text))
             button.setIconSize(QSize(16, 16))
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-            self._buttons[name] = button
+            self.buttons[name] = button
 
     def _wire_table(self) -> None:
         table = self.table
@@ -279,7 +279,7 @@ class RunsPanel(QStackedWidget):
             QHBoxLayout(), (self.search, 1), self._count, self.group, self.columns_button, spacing=4
         )
         buttons = fill(QHBoxLayout(), spacing=0)
-        for button in self._buttons.values():
+        for button in self.buttons.values():
             buttons.addWidget(button)
         buttons.addStretch(1)
         full = QWidget()
@@ -432,7 +432,7 @@ class RunsPanel(QStackedWidget):
             self.acts[name].setToolTip(
                 self.tr("{tip}: {why}").format(tip=tip, why=why) if why else tip
             )
-            self._buttons[name].setAccessibleDescription(why)
+            self.buttons[name].setAccessibleDescription(why)
 
     def _lacks_repeat(self, record: RunRecord | None) -> str:
         if record is None:

@@ -136,7 +136,7 @@ class DataPanel(QStackedWidget):
         self._menu.aboutToShow.connect(lambda: self._menu.offer_folding(self.list.has_headings))
         self._menu.import_requested.connect(self.import_requested)
         self._menu.export_requested.connect(self.export_requested)
-        self._buttons: dict[str, QToolButton] = {}
+        self.buttons: dict[str, QToolButton] = {}
         self._trained = text_label(role="muted")
         self.calendar, self.resample = (
             AutoCombo(self.tr("Calendar"), {}),
@@ -199,9 +199,9 @@ class DataPanel(QStackedWidget):
             self._show_nothing()
             return
         self._show_trained(rows, self._row, too_short)
-        self._buttons["up"].setEnabled(self.list.is_natural and selected > 0)
-        self._buttons["down"].setEnabled(self.list.is_natural and selected < len(rows) - 1)
-        self._buttons["options"].setEnabled(bool(self._row.request.spec.options))
+        self.buttons["up"].setEnabled(self.list.is_natural and selected > 0)
+        self.buttons["down"].setEnabled(self.list.is_natural and selected < len(rows) - 1)
+        self.buttons["options"].setEnabled(bool(self._row.request.spec.options))
         self._trouble.show_row(self._row)
         for field in (self.resample, self.calendar):
             self._shapes.setRowVisible(field, self._row.series is not None)
@@ -245,8 +245,8 @@ class DataPanel(QStackedWidget):
         self._share()
         if self._row is not None:
             current, last = self.list.current, self.list.total_count - 1
-            self._buttons["up"].setEnabled(self.list.is_natural and current > 0)
-            self._buttons["down"].setEnabled(self.list.is_natural and current < last)
+            self.buttons["up"].setEnabled(self.list.is_natural and current > 0)
+            self.buttons["down"].setEnabled(self.list.is_natural and current < last)
 
     def _choose_order(self, order: str, reverse: bool) -> None:
         self._arrange()
@@ -273,10 +273,10 @@ class DataPanel(QStackedWidget):
             self.resample,
             self._trouble.retry,
             self._trouble.options,
-            self._buttons["add"],
+            self.buttons["add"],
         ):
             part.setEnabled(not busy)
-        self._buttons["options"].setEnabled(
+        self.buttons["options"].setEnabled(
             not busy and self._row is not None and bool(self._row.request.spec.options)
         )
 
@@ -284,7 +284,7 @@ class DataPanel(QStackedWidget):
         """Draw icons in the colours of a theme."""
         self._empty.set_theme(theme)
         self.list.set_theme(theme)
-        for name, button in self._buttons.items():
+        for name, button in self.buttons.items():
             button.setIcon(icon(_PICTURES[name], theme))
         self._findings.set_theme(theme)
 
@@ -355,24 +355,22 @@ class DataPanel(QStackedWidget):
             button.setAccessibleName(text)
             button.setToolTip(tip)
             button.setIconSize(QSize(16, 16))
-            self._buttons[name] = button
+            self.buttons[name] = button
             row.addWidget(button)
             if name == "add":
                 button.setText(text)
                 button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
                 row.addStretch(1)
-        self._buttons["list"].setMenu(self._menu)
-        self._buttons["list"].setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self._buttons["add"].setMenu(self._add_menu())
-        self._buttons["add"].setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self._buttons["up"].clicked.connect(lambda: self.list.move_current(-1))
-        self._buttons["down"].clicked.connect(lambda: self.list.move_current(1))
-        self._buttons["options"].clicked.connect(
+        self.buttons["list"].setMenu(self._menu)
+        self.buttons["list"].setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.buttons["add"].setMenu(self._add_menu())
+        self.buttons["add"].setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.buttons["up"].clicked.connect(lambda: self.list.move_current(-1))
+        self.buttons["down"].clicked.connect(lambda: self.list.move_current(1))
+        self.buttons["options"].clicked.connect(
             lambda: self.options_requested.emit(self.list.current)
         )
-        self._buttons["remove"].clicked.connect(
-            lambda: self.remove_requested.emit(self.list.places)
-        )
+        self.buttons["remove"].clicked.connect(lambda: self.remove_requested.emit(self.list.places))
         return row
 
     def _add_menu(self) -> QMenu:
