@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QWidget
-from window_bench import idle, price_file, wait, window
+from window_bench import idle, price_file, rested, wait, window
 
 from app.features.inputs.dialog import InputsDialog
 from app.features.inputs.explanation import ExplanationDialog
 from app.theme import DARK, LIGHT
 from app.widgets.input_table import InputChoice
+from app.window.workbench import Workbench
 from forecasting import jobs
 from forecasting.attribution import Ablated, Explained, Explanation, GroupGain
 from forecasting.config import RunConfig
@@ -39,6 +41,25 @@ def choose(dialog: InputsDialog, row: int, place: int, value: str) -> None:
     combo = field(dialog, row, place)
     assert isinstance(combo, QComboBox)
     combo.setCurrentIndex(combo.findData(value))
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory, qapp: object) -> Iterator[Workbench]:
+    folder = tmp_path_factory.mktemp("window")
+    with window(folder, price_file(folder / "AAA.csv", 260)) as shown:
+        yield shown
+
+
+@pytest.fixture
+def bench(opened: Workbench) -> Iterator[Workbench]:
+    """The window with one series and the usual settings."""
+    before = opened.session.watchlist
+    opened.model.show_config(RunConfig())
+    yield opened
+    opened.session.forget_run()
+    opened.session.relist(before, 0)
+    opened.banner.pass_on()
+    rested(opened)
 
 
 def test_the_list_makes_the_settings_and_shows_them_again(qapp: object) -> None:
@@ -67,25 +88,23 @@ def test_the_list_makes_the_settings_and_shows_them_again(qapp: object) -> None:
     parent.deleteLater()
 
 
-def test_the_model_form_reads_what_was_chosen(tmp_path: Path, qapp: object) -> None:
+def test_the_model_form_reads_what_was_chosen(bench: Workbench, tmp_path: Path) -> None:
     days = pd.bdate_range("2024-01-01", periods=80)
     frame = pd.DataFrame({"date": days, "close": np.linspace(10, 20, 80), "plan": 1.0})
     frame["mood"] = np.arange(80.0)
     frame.to_csv(tmp_path / "MINE.csv", index=False)
-    (tmp_path / "settings").mkdir()
-    with window(tmp_path / "settings", price_file(tmp_path / "AAA.csv", 80)) as bench:
-        bench.load([str(tmp_path / "MINE.csv")])
-        idle(bench)
-        controller = bench.features["inputs"]
-        controller.choose()
-        wait(lambda: controller.dialog.table.rowCount() > 1)
-        names = [
-            controller.dialog.table.item(row, 0).text()
-            for row in range(controller.dialog.table.rowCount())
-        ]
-        choose(controller.dialog, names.index("mood"), 1, "hist")
-        controller.dialog.accept()
-        assert bench.model.config().inputs.hist_exog == "mood"
+    bench.load([str(tmp_path / "MINE.csv")])
+    idle(bench)
+    controller = bench.features["inputs"]
+    controller.choose()
+    wait(lambda: controller.dialog.table.rowCount() > 1)
+    names = [
+        controller.dialog.table.item(row, 0).text()
+        for row in range(controller.dialog.table.rowCount())
+    ]
+    choose(controller.dialog, names.index("mood"), 1, "hist")
+    controller.dialog.accept()
+    assert bench.model.config().inputs.hist_exog == "mood"
 
 
 def test_an_explanation_is_shown_copied_and_saved(qapp: object, tmp_path: Path) -> None:
@@ -128,7 +147,7 @@ def test_an_explanation_is_shown_copied_and_saved(qapp: object, tmp_path: Path) 
 
 
 def test_inputs_are_chosen_while_a_file_of_many_columns_is_imported(
-    tmp_path: Path, qapp: object
+    bench: Workbench, tmp_path: Path
 ) -> None:
     days = pd.bdate_range("2024-01-01", periods=80)
     frame = pd.DataFrame({"date": days, "close": np.linspace(10, 20, 80)})
@@ -136,38 +155,36 @@ def test_inputs_are_chosen_while_a_file_of_many_columns_is_imported(
         frame[f"factor {number}"] = np.sin(np.arange(80.0) * number)
     frame.loc[:39, "factor 3"] = np.nan
     frame.to_csv(tmp_path / "WIDE.csv", index=False)
-    (tmp_path / "settings").mkdir()
-    with window(tmp_path / "settings", price_file(tmp_path / "AAA.csv", 80)) as bench:
-        bench.importer.open(str(tmp_path / "WIDE.csv"))
-        dialog = bench.importer.dialog
-        assert dialog is not None
-        wait(dialog.load.isEnabled)
-        assert dialog.tabs.tabText(1) == "&Inputs (40)"
-        dialog.tabs.setCurrentWidget(dialog.inputs)
-        table = dialog.inputs.table
-        assert table.rowCount() == 40
-        names = [table.item(row, 0).text() for row in range(40)]
-        assert table.item(names.index("factor 3"), 4).text() == "50 %"
-        dialog.inputs.search.setText("R 3")
-        shown = [name for row, name in enumerate(names) if not table.isRowHidden(row)]
-        assert shown == ["factor 3", *(f"factor {number}" for number in range(30, 40))]
-        row = names.index("factor 3")
-        kind, delay = table.cellWidget(row, 1), table.cellWidget(row, 2)
-        assert isinstance(kind, QComboBox)
-        assert isinstance(delay, QLineEdit)
-        assert kind.accessibleName() == "Kind of factor 3"
-        kind.setCurrentIndex(kind.findData("hist"))
-        delay.setText("late")
-        dialog.load.click()
-        assert bench.importer.dialog is dialog, "a delay that cannot be read is said first"
-        delay.setText("2")
-        dialog.load.click()
-        idle(bench)
-        assert bench.model.config().inputs.hist_exog == "factor 3:delay=2"
-        assert bench.session.panel.symbols == ("WIDE",)
+    bench.importer.open(str(tmp_path / "WIDE.csv"))
+    dialog = bench.importer.dialog
+    assert dialog is not None
+    wait(dialog.load.isEnabled)
+    assert dialog.tabs.tabText(1) == "&Inputs (40)"
+    dialog.tabs.setCurrentWidget(dialog.inputs)
+    table = dialog.inputs.table
+    assert table.rowCount() == 40
+    names = [table.item(row, 0).text() for row in range(40)]
+    assert table.item(names.index("factor 3"), 4).text() == "50 %"
+    dialog.inputs.search.setText("R 3")
+    shown = [name for row, name in enumerate(names) if not table.isRowHidden(row)]
+    assert shown == ["factor 3", *(f"factor {number}" for number in range(30, 40))]
+    row = names.index("factor 3")
+    kind, delay = table.cellWidget(row, 1), table.cellWidget(row, 2)
+    assert isinstance(kind, QComboBox)
+    assert isinstance(delay, QLineEdit)
+    assert kind.accessibleName() == "Kind of factor 3"
+    kind.setCurrentIndex(kind.findData("hist"))
+    delay.setText("late")
+    dialog.load.click()
+    assert bench.importer.dialog is dialog, "a delay that cannot be read is said first"
+    delay.setText("2")
+    dialog.load.click()
+    idle(bench)
+    assert bench.model.config().inputs.hist_exog == "factor 3:delay=2"
+    assert bench.session.panel.symbols == ("WIDE",)
 
 
-def test_a_strip_shows_what_moved_the_forecast_as_it_trains(tmp_path: Path, qapp: object) -> None:
+def test_a_strip_shows_what_moved_the_forecast_as_it_trains(bench: Workbench) -> None:
     settings = {"epochs": 3, "patience": 3, "hidden_size": 4, "heads": 2, "layers": 1}
     config = RunConfig().changed(
         model="transformer",
@@ -178,37 +195,36 @@ def test_a_strip_shows_what_moved_the_forecast_as_it_trains(tmp_path: Path, qapp
         batch_size=256,
         **settings,
     )
-    with window(tmp_path, price_file(tmp_path / "AAA.csv", 260)) as bench:
-        bench.session.engine = next(e for e in jobs.warm_up() if isinstance(e, EngineReady))
-        chart = bench.chart
-        bench.model.show_config(config)
-        seen: list[Explained] = []
-        bench.session.event_received.connect(
-            lambda event: seen.append(event) if isinstance(event, Explained) else None
-        )
-        assert not bench.actions["why_strip"].isChecked(), "off by default"
-        bench.actions["why_strip"].trigger()
-        bench.actions["train"].trigger()
-        wait(lambda: bench.session.finished is not None, 60)
-        wait(lambda: chart.why.explanation is not None)
-        idle(bench)
-        assert seen, "explained while it trained"
-        assert not any(event.final for event in seen)
-        chart.refresh()
-        assert chart.why.visible
-        assert chart.why.row.pane.isVisible()
-        last = len(chart.series) - 1
-        assert "usual moves" in chart.why.read(last)
-        assert chart.why.read(last - 12) == ""
-        assert "lookback" in chart.summary()
-        assert bench.session.shown_is_trained, "its inputs do not make it another series"
-        assert chart.forecasts.fan.fan is not None
-        found = chart.why.explanation
-        assert found.attention.shape == (1, 12, 12)
-        dialog = bench.features["inputs"].explanation
-        dialog.show_explanations([found])
-        assert not dialog.attention.isHidden()
-        assert "Most attention" in dialog.attention.summary()
-        bench.actions["why_strip"].trigger()
-        chart.refresh()
-        assert not chart.why.visible
+    bench.session.engine = next(e for e in jobs.warm_up() if isinstance(e, EngineReady))
+    chart = bench.chart
+    bench.model.show_config(config)
+    seen: list[Explained] = []
+    bench.session.event_received.connect(
+        lambda event: seen.append(event) if isinstance(event, Explained) else None
+    )
+    assert not bench.actions["why_strip"].isChecked(), "off by default"
+    bench.actions["why_strip"].trigger()
+    bench.actions["train"].trigger()
+    wait(lambda: bench.session.finished is not None, 60)
+    wait(lambda: chart.why.explanation is not None)
+    idle(bench)
+    assert seen, "explained while it trained"
+    assert not any(event.final for event in seen)
+    chart.refresh()
+    assert chart.why.visible
+    assert chart.why.row.pane.isVisible()
+    last = len(chart.series) - 1
+    assert "usual moves" in chart.why.read(last)
+    assert chart.why.read(last - 12) == ""
+    assert "lookback" in chart.summary()
+    assert bench.session.shown_is_trained, "its inputs do not make it another series"
+    assert chart.forecasts.fan.fan is not None
+    found = chart.why.explanation
+    assert found.attention.shape == (1, 12, 12)
+    dialog = bench.features["inputs"].explanation
+    dialog.show_explanations([found])
+    assert not dialog.attention.isHidden()
+    assert "Most attention" in dialog.attention.summary()
+    bench.actions["why_strip"].trigger()
+    chart.refresh()
+    assert not chart.why.visible
