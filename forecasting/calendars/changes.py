@@ -5,6 +5,7 @@ and last bars on days that are no sessions.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from forecasting.calendars.exchange import exchange_clock, exchange_for
 from forecasting.calendars.future import parsed
 from forecasting.calendars.recognition import Candidates
+from forecasting.calendars.remembered import remembered
 from forecasting.calendars.week import DAY, WEEKDAYS, Mask, TradingWeek, weekday_of
 from forecasting.series import Dates, PriceSeries
 
@@ -53,6 +55,7 @@ def week_in_words(week: Mask) -> str:
     return ", ".join(WEEKDAYS[day] for day in days) if days.size < 7 else "every day"
 
 
+@lru_cache(maxsize=256)
 def week_change(calendar: str, last: np.datetime64) -> WeekChange | None:
     """Return the change of an exchange's trading week within a year after a day; None where its
     week goes on, or nothing is known.
@@ -103,6 +106,12 @@ def strangers_of(series: PriceSeries) -> tuple[Dates, int]:
     Weekdays that an exchange never trades on are not counted for intraday bars: futures open on
     Sunday evening, and their forecasts do.
     """
+    key = ("strangers", series.freq, series.tz, series.calendar)
+    return remembered(series.ds, key, lambda: _strangers_of(series))
+
+
+def _strangers_of(series: PriceSeries) -> tuple[Dates, int]:
+    """Return what :func:`strangers_of` does."""
     days = np.unique(exchange_clock(series)[0].astype("datetime64[D]"))[-_LAST_DAYS:]
     none = days[:0]
     exchange = exchange_for(series.calendar, days[0], days[-1])
