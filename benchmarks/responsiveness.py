@@ -114,13 +114,13 @@ def act(file: str) -> dict[str, Figures]:
     found: dict[str, Figures] = {}
     heart, window = Heart(), MainWindow(Preferences(), ["sample:sp500"])
     window.resize(1440, 900)
-    warm = Session.warm_up_soon
-    Session.warm_up_soon = lambda _self: None  # type: ignore[method-assign]
+    warm_up = Session.warm_up
+    Session.warm_up = lambda _self: None  # type: ignore[method-assign]
     found["start, until prices are shown"] = heart.during(
         window.show,
         lambda: window.bench and window.bench.session.panel and not window.bench.session.threads,
     )
-    Session.warm_up_soon = warm  # type: ignore[method-assign]
+    Session.warm_up = warm_up  # type: ignore[method-assign]
     bench = window.bench
     assert bench is not None
     session = bench.session

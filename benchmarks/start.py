@@ -83,7 +83,7 @@ class Watched(MainWindow):
 
 if "rest" in sys.argv:
     from app.session import Session
-    Session.warm_up_soon = lambda self: None
+    Session.warm_up = lambda self: None
 import app.window
 app.window.MainWindow = Watched
 start.main(["sample:sp500"])

@@ -64,13 +64,16 @@ class JournalController(QObject):
             past_forecasts,
         )
         self._found: set[str] = set()
+        self._journal: JournalRead | None = None
         late.once_built(self._serve)
         session.event_received.connect(self._show_event)
         session.frame_due.connect(self._draw)
         watchlist_controller.shown.connect(self._series_shown)
 
     def _serve(self, panel: JournalPanel) -> None:
-        """Do what the panel asks for."""
+        """Show what was read before the panel was there, and do what it asks for."""
+        if self._journal is not None:
+            panel.show_journal(self._journal)
         panel.filtered.connect(self.read)
         panel.update_requested.connect(
             lambda sources: self._watchlist_controller.load(sources, "as_before")
@@ -120,7 +123,9 @@ class JournalController(QObject):
         """Show what the journal holds, unless another series is asked for by now."""
         if journal is None or journal.symbol != self._symbol:
             return
-        self._late.content.show_journal(journal)
+        self._journal = journal
+        if self._late.is_built:
+            self._late.content.show_journal(journal)
         self._session.request_repaint()
         for text in journal.findings:
             if text not in self._found:
