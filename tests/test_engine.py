@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import weakref
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,16 @@ def with_future(series: PriceSeries, cutoff: int, seed: int) -> PriceSeries:
     return dataclasses.replace(series, values=values)
 
 
+@cache
+def windows_of(columns: tuple[str, ...]) -> tuple[Panel, Windows]:
+    """Two series with every kind of feature: the same for each example."""
+    config = quick(dates=True, market=True, indicators=True)
+    panel = Panel((simulated(columns=columns), simulated(seed=1, symbol="B", columns=columns)))
+    insample = split_panel(panel, config.task).insample
+    scaling = Scaling.fit(panel, insample, config.task, config.inputs)
+    return panel, Windows(panel, scaling, config.task, torch.device("cpu"))
+
+
 @given(
     cutoff=st.integers(60, 400),
     seed=st.integers(0, 10_000),
@@ -88,12 +99,9 @@ def with_future(series: PriceSeries, cutoff: int, seed: int) -> PriceSeries:
 def test_nothing_known_at_a_cutoff_changes_with_the_future(
     cutoff: int, seed: int, columns: tuple[str, ...]
 ) -> None:
-    config = quick(dates=True, market=True, indicators=True)
-    task = config.task
-    panel = Panel((simulated(columns=columns), simulated(seed=1, symbol="B", columns=columns)))
-    scaling = Scaling.fit(panel, split_panel(panel, task).insample, task, config.inputs)
+    panel, before = windows_of(columns)
     changed = Panel(tuple(with_future(s, cutoff, seed) for s in panel))
-    before, after = (Windows(p, scaling, task, torch.device("cpu")) for p in (panel, changed))
+    after = Windows(changed, before.scaling, quick().task, torch.device("cpu"))
     rows = before.rows(Origins([0, 1], [cutoff, cutoff]))
     torch.testing.assert_close(
         before.window(rows), after.window(rows), rtol=0, atol=0, msg="a feature looks ahead"
