@@ -812,6 +812,8 @@ def _by_year(head: str, years: range = range(1950, 1960), last: str = "", mark: 
         _by_year(";".join(["Jahr", *_GERMAN.split()]), mark=","),
         _by_year(";".join(["Year", *map(str, range(1, 13))])),
         _by_year(";".join(["", *_MONTHS])),
+        _by_year("").lstrip().replace(";", "  "),
+        "1950 1959\n" + _by_year("").lstrip().replace(";", "  ") + "\n -99.9\nNINO34",
         _by_year(";".join(["Year", *_MONTHS]), range(1959, 1949, -1)),
         "\n".join(
             [
@@ -824,7 +826,7 @@ def _by_year(head: str, years: range = range(1950, 1960), last: str = "", mark: 
             ]
         ),
     ],
-    ids=("plain", "annual", "german", "numbers", "unnamed", "descending", "turned"),
+    ids=("plain", "annual", "german", "numbers", "unnamed", "bare", "psl", "descending", "turned"),
 )
 def test_years_by_months_are_one_monthly_series(content: str, tmp_path: Path) -> None:
     series = one(tmp_path, content)

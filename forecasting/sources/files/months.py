@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from forecasting.series import Finding
 from forecasting.sources.files.grid import Grid, cell_kind
@@ -19,6 +20,10 @@ _YEAR = re.compile(r"(1[5-9]|2[01])\d\d(?:\.0*)?")
 _QUARTER = re.compile(
     r"(?:q|t|qtr|quarter|quartal|trimestre|trim) ?([1-4])|([1-4]) ?(?:q|t|quartal)"
 )
+#: Names of the columns of a table without any: a year and its months.
+_BARE = ("year", *map(str, range(1, 13)))
+#: Fewest years that tell such a table.
+_FEWEST_YEARS = 5
 
 
 @dataclass(frozen=True)
@@ -54,11 +59,14 @@ def by_month(grid: Grid) -> Grid:
     if len(grid.header) > 1 or grid.rows == 0 or len(grid.columns) < 2:
         return grid
     names = grid.header[0] if grid.header else tuple(_cells(grid, 1)[0])
-    if not _period_numbers(names) and sum(map(_is_year, names)) < 2:
+    bare = not grid.header and len(names) == len(_BARE) and _is_year(names[0])
+    if not bare and not _period_numbers(names) and sum(map(_is_year, names)) < 2:
         return grid
     rows = tuple(map(tuple, _cells(grid, grid.rows)))
     table = _Table(names, rows if grid.header else rows[1:])
     turned = _years_down(table) or _years_across(table)
+    if turned is None and bare and _are_years(rows):
+        turned = _years_down(_Table(_BARE, tuple(row for row in rows if any(row[2:]))))
     if turned is None:
         return grid
     import pyarrow as pa
@@ -89,6 +97,17 @@ def _cells(grid: Grid, count: int) -> list[list[str]]:
 
 def _is_year(cell: str) -> bool:
     return _YEAR.fullmatch(cell.strip()) is not None
+
+
+def _are_years(rows: Sequence[Sequence[str]]) -> bool:
+    """Tell whether rows without names are years, one after the other, with twelve numbers each;
+    short rows around them are notes.
+    """
+    whole = [row for row in rows if all(row)]
+    years = [int(float(row[0])) for row in whole if _is_year(row[0])]
+    steps = {after - before for before, after in pairwise(years)}
+    numbers = all(cell_kind(cell) == "N" for row in whole for cell in row)
+    return len(years) == len(whole) >= _FEWEST_YEARS and numbers and steps in ({1}, {-1})
 
 
 def _period_numbers(names: Sequence[str]) -> list[int]:
