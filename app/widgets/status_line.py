@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QLocale, QObject
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar
@@ -11,6 +12,9 @@ from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar
 from app.widgets.steady_label import TimeLeftLabel
 from forecasting.events import EngineReady, Progress
 from forecasting.series import PriceSeries
+
+if TYPE_CHECKING:
+    import psutil
 
 #: Seconds between two looks at the memory.
 _MEMORY_S = 2.0
@@ -36,6 +40,7 @@ class StatusLine(QObject):
         )
         self._left = TimeLeftLabel()
         self._asked_at = -math.inf
+        self._process: psutil.Process | None = None
         self._progress = QProgressBar(textVisible=False)
         self._progress.setFixedWidth(120)
         self._progress.setAccessibleName(self.tr("Progress"))
@@ -91,11 +96,13 @@ class StatusLine(QObject):
         now = time.monotonic()
         if now - self._asked_at < _MEMORY_S:
             return
-        import psutil
+        if self._process is None:  # making one reads the system's start, once
+            import psutil
 
+            self._process = psutil.Process()
         self._asked_at = now
         size = QLocale().formattedDataSize(
-            psutil.Process().memory_info().rss, 0, QLocale.DataSizeFormat.DataSizeTraditionalFormat
+            self._process.memory_info().rss, 0, QLocale.DataSizeFormat.DataSizeTraditionalFormat
         )
         self._memory.setText(size)
         self._memory.setAccessibleName(self.tr("Memory: {size}").format(size=size))
