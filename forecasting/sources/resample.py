@@ -113,8 +113,7 @@ def resample(series: PriceSeries, freq: str, *, unfinished: bool = False) -> Pri
     values = {column: _JOINED[column](series[column][:stop], starts) for column in series.columns}
     ds = back(name(clock[:stop], starts, ends)).astype("datetime64[us]")
     note = f"resampled from {series.freq or 'irregular bars'} to {freq}"
-    if series.provenance.note:
-        note = f"{series.provenance.note}; {note}"
+    note = f"{series.provenance.note}; {note}" if series.provenance.note else note
     return replace(
         series,
         ds=ds,

@@ -147,11 +147,8 @@ def fit_on(
         yield from trainer.final_diagnostics()
     network.load_state_dict(trainer.best)
     network.eval()
-    trained, history, stopped = (
-        replace(forecaster, trust=trainer.trust(panel, split)),
-        tuple(trainer.history),
-        trainer.stopped,
-    )
+    trained = replace(forecaster, trust=trainer.trust(panel, split))
+    history, stopped = tuple(trainer.history), trainer.stopped
     if scaling.covariates is not None:
         trained = yield from with_covariates(trained, windows, split, trainer.pinball, should_stop)
     size = windows.table.nbytes
