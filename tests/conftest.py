@@ -80,19 +80,8 @@ def no_pause() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The home folders of the tests, numbered here: pytest would read all that there are for each
-    new one.
-    """
-    folder = tmp_path_factory.mktemp("homes")
-    return (folder / str(number) for number in itertools.count())
-
-
-@pytest.fixture(autouse=True)
-def own_folders(homes: Iterator[Path]) -> Path:
+def live_in(home: Path) -> Path:
     """Point the home folder, the settings and Candlecast's own folders at a fresh directory."""
-    home = next(homes)
     home.mkdir()
     names = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "CANDLECAST_HOME")
     folders = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME")
@@ -101,6 +90,23 @@ def own_folders(homes: Iterator[Path]) -> Path:
     QSettings.setDefaultFormat(QSettings.Format.IniFormat)
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(home))
     return home
+
+
+@pytest.fixture(autouse=True, scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The home folders of the tests, numbered here: pytest would read all that there are for each
+    new one. What modules share is made before their first test, so one is taken at once.
+    """
+    folder = tmp_path_factory.mktemp("homes")
+    numbered = (folder / str(number) for number in itertools.count())
+    live_in(next(numbered))
+    return numbered
+
+
+@pytest.fixture(autouse=True)
+def own_folders(homes: Iterator[Path]) -> Path:
+    """Give each test a home of its own."""
+    return live_in(next(homes))
 
 
 @pytest.fixture(scope="session")
