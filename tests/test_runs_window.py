@@ -276,6 +276,7 @@ def test_an_earlier_run_is_shown_and_made_again(bench: Workbench, tmp_path: Path
     idle(bench)
     assert bench.session.result is not None
     assert bench.session.result.config.task.horizon == 7
+    bench.results.judged.unfold_button.setChecked(True)
     assert "ties with the random walk" in texts(bench.results)
     assert "unchanged" in bench.banner.text
     assert not bench.actions["save_model"].isEnabled(), "its network is not kept"
