@@ -19,6 +19,7 @@ from hands import (
     dialog_shown,
     gone,
     press_keys,
+    settled,
     started,
     type_text,
     wait_until,
@@ -127,8 +128,10 @@ def test_a_network_is_shaped_by_mouse_and_trained(bench: Workbench) -> None:
     choose(shape, "Encoder-decoder")  # type: ignore[arg-type]
     for name, value in (("members", "2"), ("epochs", "1"), ("input_size", "20"), ("horizon", "3")):
         box = field(bench, name, QSpinBox)
+        settled(bench)  # what the value before has changed is told and laid out
         seen(box)
         click(box)
+        wait_until(box.hasFocus, f"{name} is clicked")
         press_keys("ctrl+a")
         type_text(value)
         press_keys("Tab")
