@@ -279,7 +279,9 @@ def test_a_training_that_is_behind_at_the_early_check_ends_and_is_judged_all_the
         trials.record(trial, 0, result)
     assert trials.gains.shape[1] == 1, "what was given up is corrected for"
     assert [len(t.ratios) for t in trials.items] == [1, 0]
+    assert trials.early_check(4) is None
     check = trials.early_check(10)
+    assert check is not None
     assert check.epoch == 2
     assert [*check.earlier.values()] == [[(whole.checked, True), (ended.checked, False)]]
 

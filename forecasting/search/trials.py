@@ -30,8 +30,9 @@ from forecasting.series import Floats
 State = Literal["running", "complete", "pruned", "failed"]
 #: Of the trials that came to the end of a block, the best 1 / so many go on.
 _REDUCTION = 3
-#: The early check is after this share of the epochs of the defaults.
-_CHECKED_SHARE = 0.2
+#: The early check is after this share of the epochs of the defaults; the first epoch tells too
+#: little.
+_CHECKED_SHARE, _FIRST_CHECKED = 0.2, 2
 
 
 @dataclass(frozen=True)
@@ -315,16 +316,19 @@ class Trials:
         mean = np.bincount(index, loss) / np.bincount(index)
         by_date[np.searchsorted(self.blocks.dates, dates)] = mean
 
-    def early_check(self, epochs: int) -> EarlyCheck:
+    def early_check(self, epochs: int) -> EarlyCheck | None:
         """Return what a trial is compared with in its first training, where those of the defaults
-        take so many epochs.
+        take so many epochs; None where these are too few.
         """
+        epoch = round(_CHECKED_SHARE * epochs)
+        if epoch < _FIRST_CHECKED:
+            return None
         earlier: dict[str, list[Reached]] = {}
         for trial in self.items:
             if trial.checked:
                 reached = trial.checked, bool(trial.ratios)
                 earlier.setdefault(trial.unit, []).append(reached)
-        return EarlyCheck(max(1, round(_CHECKED_SHARE * epochs)), earlier)
+        return EarlyCheck(epoch, earlier)
 
     def goes_on(self, trial: Trial) -> bool:
         """Tell whether a trial is worth its next block: whether its mean loss on the blocks so far
