@@ -254,9 +254,9 @@ def test_a_trial_goes_on_with_a_low_loss_on_the_block_or_on_the_validation_part(
     assert trials.goes_on(other), "its validation losses compare with none"
 
 
-def test_of_equal_trials_at_a_block_a_third_go_on() -> None:
+def test_of_equal_trials_at_a_block_half_go_on() -> None:
     _, went_on = tried([1.0] * 12, [1.0] * 12)
-    assert sum(went_on) == 4
+    assert sum(went_on) == 6
 
 
 def test_a_training_that_is_behind_at_the_early_check_ends_and_is_judged_all_the_same() -> None:

@@ -1,7 +1,7 @@
 """Trials and how they did: which of them go on to the next block, and which is the best.
 
 A trial goes on to the next block only while it is among the better half of those that came so far
-(asynchronous successive halving, Li et al. 2020).
+by loss or by validation loss (asynchronous successive halving, Li et al. 2020).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from forecasting.series import Floats
 
 State = Literal["running", "complete", "pruned", "failed"]
 #: Of the trials that came to the end of a block, the best 1 / so many go on.
-_REDUCTION = 3
+_REDUCTION = 2
 #: The early check is after this share of the epochs of the defaults; the first epoch tells too
 #: little.
 _CHECKED_SHARE, _FIRST_CHECKED = 0.2, 2
