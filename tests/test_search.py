@@ -254,6 +254,18 @@ def test_a_trial_goes_on_with_a_low_loss_on_the_block_or_on_the_validation_part(
     assert trials.goes_on(other), "its validation losses compare with none"
 
 
+def test_a_sampler_turns_away_from_settings_that_fail() -> None:
+    space = space_from({"input_size": [5, 10, 20, 40, 60], "model": ["rnn", "lstm"]}, CONFIG)
+    sampler, failed = make_sampler("tpe", space, 0), []
+    for _ in range(60):
+        suggestion = sampler.ask()
+        assert suggestion is not None
+        long = suggestion.values["input_size"] >= 20
+        sampler.observe(suggestion, [] if long else [1.0], not long, failed=long)
+        failed.append(long)
+    assert sum(failed[30:]) < 15
+
+
 def test_of_equal_trials_at_a_block_half_go_on() -> None:
     _, went_on = tried([1.0] * 12, [1.0] * 12)
     assert sum(went_on) == 6

@@ -38,6 +38,7 @@ from forecasting import Panel, PriceSeries, RunConfig, jobs
 from forecasting.audit import simulated_walk
 from forecasting.backtest.folds import folds_of, run_fold
 from forecasting.backtest.work import Fold, Work
+from forecasting.errors import CandlecastError
 from forecasting.events import EpochEnd, Event
 from forecasting.generators import run_to_end
 from forecasting.search import (
@@ -153,9 +154,12 @@ def replay(path: Path, trials: int, searches: int) -> None:
         blank = np.full(len(blocks.dates), np.nan)
         trial = Trial(number, dict(zip(GRID, point, strict=False)), config, blank)
         everything.items.append(trial)
-        for block, row in enumerate(rows):
-            result = BlockResult({"network": row["losses"]}, False)
-            everything.record(trial, block, result)
+        try:
+            for block, row in enumerate(rows):
+                everything.record(trial, block, BlockResult({"network": row["losses"]}, False))
+        except CandlecastError as error:  # as in a search, where such a trial fails
+            everything.items.remove(trial)
+            print(f"{point}: {error.message}")
     losses = np.array([trial.loss for trial in everything.items[1:]])
     least, whole = losses.min(), sum(row["seconds"] for rows in judged.values() for row in rows)
     print(

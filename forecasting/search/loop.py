@@ -412,7 +412,8 @@ def _tell(sampler: Sampler, suggestion: Suggestion, trial: Trial) -> None:
     losses = trial.running_loss[: len(trial.ratios)] if trial.checked else trial.running_loss
     if trial.state == "failed":
         losses = []
-    sampler.observe(suggestion, losses, trial.state == "complete", trial.checked)
+    state = trial.state
+    sampler.observe(suggestion, losses, state == "complete", trial.checked, state == "failed")
 
 
 def _key(config: RunConfig) -> str:

@@ -46,6 +46,7 @@ class Sampler(ABC):
         losses: Sequence[float],
         complete: bool,
         checked: float = 0.0,
+        failed: bool = False,
     ) -> None:
         """Hear of a trial.
 
@@ -59,6 +60,8 @@ class Sampler(ABC):
             Whether all blocks were run.
         checked : float
             What it had reached at the early check, the less the better; 0 where there was none.
+        failed : bool
+            Whether it could not be run, or gave no forecasts to judge.
         """
 
     def start_from(self, values: Mapping[str, Any], loss: float) -> None:  # noqa: B027
@@ -84,6 +87,7 @@ class RandomSampler(Sampler):
         losses: Sequence[float],
         complete: bool,
         checked: float = 0.0,
+        failed: bool = False,
     ) -> None:
         """Take no notice."""
 
@@ -107,6 +111,7 @@ class ListSampler(Sampler):
         losses: Sequence[float],
         complete: bool,
         checked: float = 0.0,
+        failed: bool = False,
     ) -> None:
         """Take no notice."""
 
@@ -155,6 +160,7 @@ class ParzenSampler(Sampler):
         losses: Sequence[float],
         complete: bool,
         checked: float = 0.0,
+        failed: bool = False,
     ) -> None:
         """Pass the losses on."""
         state = self._optuna.trial.TrialState
@@ -165,7 +171,8 @@ class ParzenSampler(Sampler):
         if complete:
             self._study.tell(suggestion.handle, losses[-1])
         else:
-            known = bool(losses) or checked > 0
+            # Pruned without a value is the worst; of a failed one nothing would be learned.
+            known = bool(losses) or checked > 0 or failed
             self._study.tell(suggestion.handle, state=state.PRUNED if known else state.FAIL)
 
     def start_from(self, values: Mapping[str, Any], loss: float) -> None:
