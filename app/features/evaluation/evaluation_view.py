@@ -40,6 +40,7 @@ from app.widgets.chart_header import ElidedLabel
 from app.widgets.form_builder import WholeBox
 from app.widgets.labels import text_label
 from app.widgets.layouts import fill
+from app.widgets.left_out import left_out_text
 from app.widgets.table_view import TableView
 from forecasting.checks import serious
 from forecasting.events import Verdict
@@ -47,7 +48,7 @@ from forecasting.metrics import METRICS
 from forecasting.series import Calibration, Finding, Floats, Outcomes, Panel, Profile
 from forecasting.summary import TERMS, Summary, summarise
 
-#: Findings, and series that are left out, that are told beside a verdict.
+#: Findings that are told beside a verdict.
 _MOST_NAMED = 12
 
 
@@ -232,11 +233,8 @@ class EvaluationView(QWidget):
             many = self.tr("{n} errors and warnings in the data.").format(n=len(found))
             messages = (f"{symbol}: {item.message}" for symbol, item in found[:_MOST_NAMED])
             lines.append(" ".join((many, *messages)))
-        if len(left_out) > 1:
-            many = self.tr("{n} series are left out.").format(n=len(left_out))
-            lines.append(" ".join((many, *list(left_out.values())[:_MOST_NAMED])))
-        else:
-            lines += left_out.values()
+        if left_out:
+            lines.append(left_out_text(left_out.values()))
         self._data.setText("\n".join(lines))
         self._data.setVisible(bool(lines))
         self._settle()

@@ -15,6 +15,7 @@ from app.features.portfolio.holding import MOST_HELD, Holding
 from app.features.portfolio.panel import PortfolioPanel
 from app.features.spec import FeatureContext, FeatureController
 from app.model_titles import model_title
+from app.widgets.left_out import left_out_text
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.events import Event, Progress
@@ -29,8 +30,6 @@ _ASIDE = "portfolio"
 _BASELINES = ("har", "garch-t", "random-walk", "historical-simulation")
 _SHOWN_RUN = ""
 _PATHS = 2000
-#: Series that are left out for a reason of their own words.
-_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,11 +243,7 @@ class PortfolioController(FeatureController):
         if made.past is not None and made.past.held.size:
             share = f"{100 * made.past.held[0]:.1f}"
             texts.append(self.tr("Its past 80 % bands held {share} %.").format(share=share))
-        if made.left_out:
-            texts += list(made.left_out.values())[:_MOST_NAMED]
-        if len(made.left_out) > _MOST_NAMED:
-            more = list(made.left_out)[_MOST_NAMED:]
-            texts.append(self.tr("Left out too: {names}.").format(names=", ".join(more)))
+        self._panel.show_left_out(left_out_text(made.left_out.values()))
         self._panel.show_value(texts, change, var, held.es(RISK_LEVELS[0]), drawdown)
         self._panel.show_parts(held.symbols, held.weights, held.contributions, held.correlation)
         self._show_backtest(made.backtest)

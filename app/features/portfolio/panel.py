@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QPushButton,
+    QSizePolicy,
     QStackedWidget,
     QTableWidget,
     QTableWidgetItem,
@@ -31,6 +32,7 @@ from app.charts.portfolio import (
     ValueHistogram,
 )
 from app.theme import Theme
+from app.widgets.chart_header import ElidedLabel
 from app.widgets.form_builder import WholeBox
 from app.widgets.form_scroll import FormScroll
 from app.widgets.labels import text_label
@@ -89,6 +91,10 @@ class PortfolioPanel(QWidget):
             self.tr("Read a CSV of symbol and value, or symbol and quantity. Nothing is sent.")
         )
         self._told = text_label(selectable=True)
+        self._left_out = ElidedLabel()
+        self._left_out.setProperty("role", "muted")
+        self._left_out.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._left_out.hide()
         self._histogram, self._drawdown = Late(ValueHistogram), Late(DrawdownChart)
         self._correlation, self._judged = Late(CorrelationMap), Late(PortfolioBacktestChart)
         self.contributions = TableView(self.tr("Contributions"))
@@ -107,7 +113,7 @@ class PortfolioPanel(QWidget):
             self._pages.addWidget(page)
         self.view.currentIndexChanged.connect(self._pages.setCurrentIndex)
         right = QWidget()
-        rows = fill(QVBoxLayout(right), self._told)
+        rows = fill(QVBoxLayout(right), self._told, self._left_out)
         choice = fill(QHBoxLayout(), self.view, STRETCH)
         fill(rows, choice, (self._pages, 1))
         fill(QHBoxLayout(self), self._left(), (right, 1), margins=(0, 0, 0, 0))
@@ -143,8 +149,12 @@ class PortfolioPanel(QWidget):
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         form.addRow(self.tr("&Model"), self.model)
         form.addRow(self.tr("H&orizon"), self.horizon)
-        fill(rows, form, self.backtest_box, self.value_button)
-        return FormScroll(left, fixed=True)
+        fill(rows, form, self.backtest_box)
+        whole = QWidget()
+        # The button stays in view where the rest has to be scrolled.
+        scroll = FormScroll(left, fixed=True)
+        fill(QVBoxLayout(whole), (scroll, 1), self.value_button, margins=(0, 0, 8, 6))
+        return whole
 
     def _backtest_page(self) -> QWidget:
         page = QWidget()
@@ -223,6 +233,11 @@ class PortfolioPanel(QWidget):
         self.histogram.show_value(change, var, es)
         self.drawdown.show_drawdown(drawdown)
 
+    def show_left_out(self, text: str) -> None:
+        """Say which series the portfolio is without, "" for none."""
+        self._left_out.setText(text)
+        self._left_out.setVisible(bool(text))
+
     def show_parts(
         self,
         symbols: Sequence[str],
@@ -249,7 +264,8 @@ class PortfolioPanel(QWidget):
 
     def summary(self) -> str:
         """Return what the panel says."""
-        return f"{self._told.text()} {self._verdict.text()}".strip()
+        texts = (self._told.text(), self._left_out.text(), self._verdict.text())
+        return " ".join(filter(None, texts))
 
     def refresh(self) -> None:
         """Repaint the plots."""
