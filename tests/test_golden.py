@@ -219,6 +219,7 @@ def test_a_window_opens_with_all_that_was_there(golden: Path, qapp: object) -> N
         idle(bench)
         assert [row.symbol for row in bench.session.watchlist.rows] == ["prices"]
         assert bench.session.result is not None
+        bench.results.judged.unfold_button.setChecked(True)
         assert "GRU" in texts(bench.results)
         assert bench.model.config().model.hidden_size == 4
         bench.session.unsaved = False

@@ -233,7 +233,7 @@ def test_cancel_brings_the_result_before_it_back(qtbot: Any, bench: Workbench) -
     assert bench.session.state == "idle"
     assert bench.session.finished is first
     assert first is not None
-    assert bench.results.judged.verdict is first.result.verdict
+    wait(lambda: bench.results.judged.verdict is first.result.verdict)
     assert "Finished" in texts(bench.training)
     wait(lambda: bench.session.threads == 0)
 
