@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QWidget
-from window_bench import idle, price_file, rested, wait, window
+from window_bench import idle, price_file, restored, wait, window
 
 from app.features.inputs.dialog import InputsDialog
 from app.features.inputs.explanation import ExplanationDialog
@@ -53,13 +53,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory, qapp: object) -> Iterator[W
 @pytest.fixture
 def bench(opened: Workbench) -> Iterator[Workbench]:
     """The window with one series and the usual settings."""
-    before = opened.session.watchlist
-    opened.model.show_config(RunConfig())
-    yield opened
-    opened.session.forget_run()
-    opened.session.relist(before, 0)
-    opened.banner.pass_on()
-    rested(opened)
+    yield from restored(opened)
 
 
 def test_the_list_makes_the_settings_and_shows_them_again(qapp: object) -> None:

@@ -13,7 +13,7 @@ import fabricated
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
-from window_bench import idle, price_file, rested, wait, window
+from window_bench import idle, price_file, restored, wait, window
 from yahoo_server import Market, YahooServer, serving
 
 from app.background import Failure
@@ -46,13 +46,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory, qapp: QApplication) -> Iter
 @pytest.fixture
 def bench(opened: Workbench) -> Iterator[Workbench]:
     """The window with one short series and the usual settings."""
-    before = opened.session.watchlist
-    opened.model.show_config(RunConfig())
-    yield opened
-    opened.session.forget_run()
-    opened.session.relist(before, 0)
-    opened.banner.pass_on()
-    rested(opened)
+    yield from restored(opened)
 
 
 def press(qtbot: Any, parent: QWidget, text: str) -> None:

@@ -18,6 +18,7 @@ from app.preferences import Preferences
 from app.session import Session
 from app.window import MainWindow
 from app.window.workbench import Workbench
+from forecasting.config import RunConfig
 
 
 def wait(condition: Callable[[], bool], seconds: float = 20) -> None:
@@ -126,3 +127,14 @@ def price_file(path: Path, bars: int = 60, seed: int = 0, first: str = "2024-01-
     ]
     path.write_text("\n".join(["Date,Open,High,Low,Close,Volume", *rows]))
     return str(path)
+
+
+def restored(opened: Workbench) -> Iterator[Workbench]:
+    """Yield a window that several tests share with the usual settings; put its list back after."""
+    before = opened.session.watchlist
+    opened.model.show_config(RunConfig())
+    yield opened
+    opened.session.forget_run()
+    opened.session.relist(before, 0)
+    opened.banner.pass_on()
+    rested(opened)

@@ -39,8 +39,7 @@ class Sampler(ABC):
     def ask(self) -> Suggestion | None:
         """Return the settings to be tried next; None where there are no more."""
 
-    @abstractmethod
-    def observe(
+    def observe(  # noqa: B027
         self,
         suggestion: Suggestion,
         losses: Sequence[float],
@@ -48,7 +47,7 @@ class Sampler(ABC):
         checked: float = 0.0,
         failed: bool = False,
     ) -> None:
-        """Hear of a trial.
+        """Hear of a trial; a sampler that learns nothing takes no notice.
 
         Parameters
         ----------
@@ -81,16 +80,6 @@ class RandomSampler(Sampler):
         """Return settings drawn at random."""
         return Suggestion({d.name: d.draw(self._rng) for d in self._space.dimensions})
 
-    def observe(
-        self,
-        suggestion: Suggestion,
-        losses: Sequence[float],
-        complete: bool,
-        checked: float = 0.0,
-        failed: bool = False,
-    ) -> None:
-        """Take no notice."""
-
 
 class ListSampler(Sampler):
     """Goes through a list once."""
@@ -104,16 +93,6 @@ class ListSampler(Sampler):
         """Return the next candidate."""
         values = next(self._left, None)
         return None if values is None else Suggestion(values)
-
-    def observe(
-        self,
-        suggestion: Suggestion,
-        losses: Sequence[float],
-        complete: bool,
-        checked: float = 0.0,
-        failed: bool = False,
-    ) -> None:
-        """Take no notice."""
 
 
 class ParzenSampler(Sampler):
