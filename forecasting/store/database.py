@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -293,6 +294,8 @@ _NEXT = {
 }
 #: Seconds that another program is waited for.
 _PATIENCE_S = 5.0
+#: Seconds between two tries.
+_RETRY_S = 0.01
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -304,7 +307,7 @@ def _connect(path: Path) -> sqlite3.Connection:
                 f"{path} is of version {have}; this program knows versions up to {know}.",
                 "Update Candlecast.",
             )
-        db.execute("PRAGMA journal_mode = WAL")
+        _use_write_ahead_log(db)
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA foreign_keys = ON")
         if have < know:
@@ -313,6 +316,22 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _use_write_ahead_log(db: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log; SQLite does not wait by itself where another connection opens
+    or closes the file at the same moment.
+    """
+    end = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > end:
+                raise
+        time.sleep(_RETRY_S)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
